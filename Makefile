@@ -1,0 +1,40 @@
+# make demo: install what is missing, then the main job.   make test: install what is missing, then all tests.
+
+BIN := .venv/bin
+PYTEST_FLAGS ?=
+OUTPUT ?= demo-output
+
+# Qt needs a real screen; a Linux machine without one gets a virtual one with software OpenGL.
+HEADLESS := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,yes))
+SCREEN := env -u QT_QPA_PLATFORM $(if $(HEADLESS),LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1280x1024x24")
+
+.PHONY: setup demo test bench lint clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
+	@sh scripts/setup.sh test
+	@touch $@
+
+.venv/.ready-to-lint: .venv/.ready
+	@sh scripts/setup.sh dev
+	@touch $@
+
+demo: setup
+	@$(BIN)/progseg demo --output $(OUTPUT)
+
+test: setup
+	@$(SCREEN) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+bench: setup
+	@$(BIN)/python benchmarks/efficiency.py
+
+lint: .venv/.ready-to-lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/npe2 validate src/napari_progseg/napari.yaml
+
+clean:
+	rm -rf .venv build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,107 @@
+"""Commands about trained models: ``predict`` and ``evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UserError
+from .runs import Device, RunFolder, require_run
+from .text import dice, table
+
+if TYPE_CHECKING:
+    from ..inference.cases import ReferenceCase
+
+BAD_INPUT = 2
+
+
+def predict(
+    run: RunFolder,
+    images: Annotated[Path, typer.Option(help="Folder of scans.")],
+    out: Annotated[Path, typer.Option(help="Folder for the labels, on each scan's own grid.")],
+    clicks: Annotated[
+        Path | None, typer.Option(help="Folder of CASE.json with clicks, for interactive models.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Segment a folder of scans with the best model of a run."""
+    from ..inference.folder import predict_folder
+    from ..inference.model import load_trained
+
+    require_run(run)
+    faults = 0
+    for done in predict_folder(load_trained(run, device), images, out, clicks):
+        if done.fault is not None:
+            faults += 1
+            typer.echo(f"progseg: {done.case}: {done.fault}", err=True)
+        else:
+            guided = f", {done.clicks} clicks" if done.clicks else ""
+            typer.echo(f"{done.case}: {done.labels}{guided}")
+    if faults:
+        raise typer.Exit(BAD_INPUT)
+
+
+def evaluate(
+    run: RunFolder,
+    json: Annotated[Path, typer.Option(help="File for the result.")],
+    cases: Annotated[str | None, typer.Option(metavar="test|N|ID,ID", help="Cases of the run's project.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of scans, instead of --cases.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Folder of their reference labels.")] = None,
+    clicks: Annotated[
+        str | None, typer.Option(metavar="0,1,3,5", help="Numbers of simulated clicks, for interactive models.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean."""
+    from ..inference.evaluate import evaluate_run
+    from ..storage.atomic import write_json
+    from .progress import fraction_bar
+
+    require_run(run)
+    counts = {} if clicks is None else {"clicks": _counts(clicks)}
+    chosen = _chosen(run, cases, images, labels)
+    with fraction_bar() as progress:
+        report = evaluate_run(run, chosen, device=device, progress=progress, **counts).to_json()
+    write_json(json, report)
+    _tell(report)
+    typer.echo(f"result: {json}")
+
+
+def _chosen(run: Path, cases: str | None, images: Path | None, labels: Path | None) -> Sequence[ReferenceCase]:
+    from ..data.splits import selection
+    from ..inference.cases import folder_cases, project_cases
+    from ..inference.model import load_trained
+    from ..project import Project
+
+    if cases is not None and images is None and labels is None:
+        project = Project.open(run.resolve().parents[1])
+        known = [case.id for case in project.cases]
+        choice = cases if cases == "test" else selection(cases, known)
+        return project_cases(project, project.test_cases(choice))
+    if cases is None and images is not None and labels is not None:
+        return folder_cases(images, labels, load_trained(run, "cpu").classes)
+    raise UserError("say what to evaluate on: --cases, or --images with --labels; nothing was evaluated")
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = (-1,)
+    if min(counts) < 0:
+        raise UserError(f"{text!r} are no numbers of clicks; nothing was evaluated; write for instance 0,1,3,5")
+    return counts
+
+
+def _tell(report: dict[str, Any]) -> None:
+    rows = [
+        (case["case"], ", ".join(f"{name} {dice(value)}" for name, value in case["dice"].items()))
+        for case in report["cases"]
+    ]
+    typer.echo(table(("case", "Dice"), rows))
+    for count, value in report["clicks"].items():
+        typer.echo(f"{count} clicks: mean Dice {dice(value)}")
+    typer.echo(f"mean Dice {dice(report['mean_dice'])}")

@@ -1,0 +1,105 @@
+"""A run in the terminal: one bar with step, loss, validation Dice and time left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from ..training.events import Continued, Event, Failed, Finished, Paused, Said, Started, StepDone, Validated
+from .text import dice, duration
+
+_FORMAT = "{percentage:3.0f}%|{bar:24}| {postfix}"
+# a log file needs no bar ten times a second
+_SECONDS_TERMINAL, _SECONDS_LOG = 0.2, 30.0
+
+
+@contextmanager
+def fraction_bar() -> Iterator[Callable[[float], None]]:
+    """Show a bar on stderr; yields what is to be called with the fraction done, in [0, 1]."""
+    with _bar() as bar:
+        yield lambda fraction: _set(bar, fraction)
+
+
+class RunBar:
+    """Shows the events of a run on stderr; a context manager.
+
+    Attributes
+    ----------
+    last : Finished or Failed or None
+        How the run ended, as far as it has been told.
+    """
+
+    def __init__(self) -> None:
+        self.last: Finished | Failed | None = None
+        self._dice: float | None = None
+        self._best: float | None = None
+        self._bar = _bar()
+
+    def __enter__(self) -> RunBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def __str__(self) -> str:
+        return str(self._bar.postfix or "")
+
+    def show(self, events: Iterable[Event | None]) -> Finished | Failed | None:
+        """Show all events; returns how the run ended, None where the events broke off."""
+        for event in events:
+            if event is not None:
+                self.tell(event)
+        return self.last
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case StepDone():
+                self._step(event)
+            case Validated():
+                self._validated(event)
+            case Finished() | Failed():
+                self.last = event
+            case Started(sentence=text) | Said(text=text):
+                self._say(text)
+            case Paused(step=step):
+                self._say(f"paused at step {step}; continue with progseg resume")
+            case Continued(step=step):
+                self._say(f"continued at step {step}")
+
+    def _step(self, event: StepDone) -> None:
+        left = event.seconds * (1 - event.progress) / event.progress if event.progress > 0 else None
+        parts = [f"step {event.step}", f"loss {event.loss:.3f}"]
+        if self._dice is not None:
+            parts.append(f"Dice {dice(self._dice)} (best {dice(self._best)})")
+        if left is not None:
+            parts.append(f"{duration(left)} left")
+        self._bar.set_postfix_str(" · ".join(parts), refresh=False)
+        _set(self._bar, event.progress)
+
+    def _validated(self, event: Validated) -> None:
+        self._dice = event.mean_dice
+        if event.best:
+            self._best = event.mean_dice
+        mark = ", the best so far" if event.best else ""
+        self._say(f"step {event.step}: validation Dice {dice(event.mean_dice)}{mark}")
+
+    def _say(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr)
+
+
+def _bar() -> tqdm[NoReturn]:
+    seconds = _SECONDS_TERMINAL if sys.stderr.isatty() else _SECONDS_LOG
+    return tqdm(total=1.0, bar_format=_FORMAT, mininterval=seconds, miniters=0, file=sys.stderr, leave=False)
+
+
+def _set(bar: tqdm[NoReturn], fraction: float) -> None:
+    # set, not added: a resumed run repeats steps
+    bar.update(fraction - bar.n)

@@ -1,0 +1,38 @@
+"""Plain text for the terminal: tables and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align cells in columns; the last column may be as long as it likes."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
+        for line in lines
+    )
+
+
+def shape(shape_zyx: Sequence[int] | None) -> str:
+    """Write a shape (z, y, x), such as 35×50×36."""
+    return "×".join(map(str, shape_zyx or ()))
+
+
+def spacing(spacing_zyx_mm: Sequence[float] | None) -> str:
+    """Write a spacing (z, y, x) in mm, such as 3.27×0.977×0.977."""
+    return "×".join(f"{value:.3g}" for value in spacing_zyx_mm or ())
+
+
+def dice(value: float | None) -> str:
+    """Write a Dice coefficient with three digits; None, empty against empty, is n/a."""
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it: 45 s, 12 min, 2 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,1 @@
+"""How good a segmentation is: measures per case, statistics over cases, reports."""

@@ -1,0 +1,250 @@
+"""Who answers: the chosen models, clicks answered newest first, and whole volumes on request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ..errors import UserError
+from ..guidance.clicks import Click
+from ..volume import Volume
+from . import engine
+from .background import Background, Job, Problem
+from .case import OpenCase
+from .compare import Tally
+from .history import Entry, Region
+from .wording import source_text
+
+_PROGRESS_MS = 150
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a click set asks; only the one with the newest revision is answered."""
+
+    revision: int
+    run: Path
+    case: OpenCase
+    entry: Entry
+    clicks: tuple[Click, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """An answer to a request: boxes of label values, who answered, and how long it took."""
+
+    request: Request
+    patches: Sequence[tuple[Region, NDArray[Any]]]
+    source: str
+    sigma_mm: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A whole predicted volume."""
+
+    case: OpenCase
+    labels: NDArray[Any]
+    tally: Tally | None
+    source: str
+
+
+class Answerer(QObject):
+    """Answers clicks and predicts whole volumes in the background, one at a time. Lives on the GUI thread."""
+
+    changed = Signal()  # who answers, or whether it is at work
+    failed = Signal(str)
+
+    def __init__(self, background: Background) -> None:
+        super().__init__()
+        self._background = background
+        self._models: dict[tuple[Path, int], Any] = {}
+        self._session: tuple[Any, Any, Volume | None] | None = None
+        self._revision = 0
+        self._waiting: Request | None = None
+        self._answering: Job | None = None
+        self._predicting: Job | None = None
+        self._fresh = 0
+        self.run: Path | None = None
+        self.predictor: Path | None = None
+        self.source = ""
+        self.seconds: float | None = None
+        self.fraction = 0.0
+        self._ticker = QTimer(self)
+        self._ticker.setInterval(_PROGRESS_MS)
+        self._ticker.timeout.connect(self.changed)
+
+    def use(self, interactive: Path | None, predictor: Path | None) -> None:
+        """Choose the run that answers clicks and the one that predicts whole volumes."""
+        if (interactive, predictor) == (self.run, self.predictor):
+            return
+        if interactive != self.run:
+            self.source, self.seconds = "", None
+        self.run, self.predictor = interactive, predictor
+        self.changed.emit()
+
+    def renew(self) -> None:
+        """Load the models again at the next question: training has written better ones."""
+        self._fresh += 1
+
+    # --- clicks -------------------------------------------------------------------------------------------------
+
+    @property
+    def answering(self) -> bool:
+        """Whether a click is being answered."""
+        return self._answering is not None
+
+    def ask(self, case: OpenCase, entry: Entry) -> bool:
+        """Answer the clicks of a case as they stand; False if there is no model yet."""
+        if self.run is None:
+            return False
+        self._revision += 1
+        self._waiting = Request(self._revision, self.run, case, entry, case.history.clicks)
+        if self._answering is None:
+            self._next()
+        return True
+
+    def _next(self) -> None:
+        request, self._waiting = self._waiting, None
+        if request is not None:
+            self._answering = self._background.start(
+                "answering a click", _Answering(self, request), self._answered, self._ended
+            )
+        self.changed.emit()
+
+    def _ended(self) -> None:
+        self._answering = None
+        self._next()
+
+    def _answered(self, reply: Reply | Problem) -> None:
+        if isinstance(reply, Problem):
+            self.failed.emit(reply.text)
+            return
+        request = reply.request
+        # an answer to an older click set is dropped: the newer one is on its way
+        if self._waiting is not None or request.clicks != request.case.history.clicks or request.case.closed:
+            return
+        for region, labels in reply.patches:
+            box = request.case.put(region, labels)
+            if box is not None:
+                request.entry.boxes.append(box)
+        self.source, self.seconds = reply.source, reply.seconds
+        request.case.source = reply.source
+        if reply.sigma_mm is not None:
+            request.case.tools.set(sigma_mm=reply.sigma_mm)
+        request.case.changed.emit()
+        self.changed.emit()
+
+    def answer(self, request: Request) -> Reply:
+        """Answer one request. Runs in a worker; workers answer one after the other, so the session is theirs."""
+        model = self._model(request.run)
+        if self._session is None or self._session[0] is not model:
+            self._session = (model, engine.make_session(model), None)
+        _, session, volume = self._session
+        if volume is not request.case.volume:
+            session.set_image(request.case.volume)
+            self._session = (model, session, request.case.volume)
+        current = request.case.predicted if request.case.has_prediction else None
+        answer = session.answer(request.clicks, request.revision, current)
+        source = source_text(model.name, model.step, model.dice)
+        return Reply(request, answer.patches, source, _sigma_mm(model), answer.seconds)
+
+    def _model(self, run: Path) -> Any:
+        key = (run, self._fresh)
+        if key not in self._models:
+            model = engine.load_trained(run)
+            self._models = {known: kept for known, kept in self._models.items() if known[1] == self._fresh}
+            self._models[key] = model
+        return self._models[key]
+
+    # --- whole volumes ------------------------------------------------------------------------------------------
+
+    @property
+    def predicting(self) -> bool:
+        """Whether a whole volume is being predicted."""
+        return self._predicting is not None
+
+    def predict(self, case: OpenCase) -> bool:
+        """Predict the whole case; False if there is no model or one is at work already."""
+        if self.predictor is None or self._predicting is not None:
+            return False
+        self.fraction = 0.0
+        self._predicting = self._background.start(
+            f"predicting {case.id}", _Predicting(self, case, self.predictor), self._predicted, self._predict_ended
+        )
+        self._ticker.start()
+        self.changed.emit()
+        return True
+
+    def cancel(self) -> None:
+        """Stop predicting; the prediction on screen stays as it was."""
+        if self._predicting is not None:
+            self._predicting.cancel()
+            self._predict_ended()
+
+    def _predict_ended(self) -> None:
+        self._predicting = None
+        self._ticker.stop()
+        self.changed.emit()
+
+    def _predicted(self, whole: Whole | Problem) -> None:
+        if isinstance(whole, Problem):
+            self.failed.emit(whole.text)
+        elif not whole.case.closed:
+            whole.case.source = whole.source
+            whole.case.put_whole(whole.labels, whole.tally)
+
+    def whole(self, case: OpenCase, run: Path, stop: threading.Event) -> Whole:
+        """Predict a volume. Runs in a worker."""
+        model = self._model(run)
+        label_map = engine.predict_volume(model, case.volume, self._progressed, stop.is_set)
+        values = [each.value for each in case.classes]
+        tally = Tally.of(label_map.labels, case.labels, values) if case.is_reference else None
+        return Whole(case, label_map.labels, tally, source_text(model.name, model.step, model.dice))
+
+    def _progressed(self, fraction: float) -> None:
+        self.fraction = fraction
+
+    def close(self) -> None:
+        """Stop all work."""
+        self._ticker.stop()
+        for job in (self._answering, self._predicting):
+            if job is not None:
+                job.cancel()
+
+
+@dataclass(frozen=True)
+class _Answering:
+    owner: Answerer
+    request: Request
+
+    def __call__(self, stop: threading.Event) -> Iterator[Reply]:
+        yield self.owner.answer(self.request)
+
+
+@dataclass(frozen=True)
+class _Predicting:
+    owner: Answerer
+    case: OpenCase
+    run: Path
+
+    def __call__(self, stop: threading.Event) -> Iterator[Whole]:
+        try:
+            whole = self.owner.whole(self.case, self.run, stop)
+        except UserError:
+            if stop.is_set():  # cancelled: nothing to tell
+                return
+            raise
+        yield whole
+
+
+def _sigma_mm(model: Any) -> float | None:
+    clicks = getattr(getattr(model, "config", None), "clicks", None)
+    return None if clicks is None else float(clicks.sigma_mm)

@@ -1,0 +1,395 @@
+"""The case on screen: its arrays, its layers, and what the user may do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from ..classes import outside, values_of
+from ..guidance.clicks import Click
+from ..volume import LabelClass, LabelMap, Volume
+from . import layers
+from .clicklayer import ClickLayer
+from .clickmaps import ClickMaps
+from .compare import LARGE_VOXELS, Tally, agreement, shown_region
+from .history import Box, Entry, History, Region
+from .tools import Tools
+from .wording import outside_sentence
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+    from napari.viewer import Viewer
+
+_WHOLE: Region = (slice(0, None),) * 3
+
+
+class OpenCase(QObject):
+    """One opened case. Lives on the GUI thread.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where its layers are.
+    case_id : str
+        Its name.
+    volume : Volume
+        The image.
+    label_map : LabelMap or None
+        Labels so far; None starts an empty map.
+    classes : sequence of LabelClass
+        The project's classes.
+    is_reference : bool
+        Whether the labels are complete, so that predictions can be measured against them.
+    tools : Tools
+        What the user has in hand.
+    clicks : sequence of Click
+        Clicks that stood when the case was left.
+    """
+
+    changed = Signal()
+    asked = Signal(object)  # the Entry whose clicks want an answer
+    edited = Signal(str, object)  # what was done, and the clicks after it: for the journal
+    relabelled = Signal()
+    said = Signal(str)
+    image_removed = Signal()
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        case_id: str,
+        volume: Volume,
+        label_map: LabelMap | None,
+        classes: Sequence[LabelClass],
+        is_reference: bool,
+        tools: Tools,
+        clicks: Sequence[Click] = (),
+    ) -> None:
+        super().__init__()
+        self.viewer, self.id, self.volume, self.classes, self.tools = viewer, case_id, volume, tuple(classes), tools
+        dtype = np.uint8 if max(each.value for each in classes) <= 255 else np.uint16
+        shape = volume.geometry.shape_zyx
+        self.labels: NDArray[Any] = np.zeros(shape, dtype) if label_map is None else _writable(label_map.labels, dtype)
+        self.predicted: NDArray[Any] = np.zeros(shape, dtype)
+        self.has_prediction = False
+        self.source = ""
+        self.is_reference = is_reference
+        self.history = History(clicks)
+        self.tally = self._fresh_tally() if is_reference else None
+        self._compared: NDArray[np.uint8] | None = None
+        self._hidden: list[Labels] = []
+        self.closed = False
+        self._add_layers()
+
+    # --- layers -------------------------------------------------------------------------------------------------
+
+    def _add_layers(self) -> None:
+        self.image = layers.add_image(self.viewer, self.id, self.volume)
+        self.prediction_layer = self._add_prediction()
+        self.agreement_layer: Labels | None = None
+        self.labels_layer = self._add_labels()
+        self.click_layer = ClickLayer(
+            self.viewer, self.image, self.volume.geometry.shape_zyx, self._clicked, self._replaced
+        )
+        self.click_layer.show(self.history.clicks)
+        self.maps = ClickMaps(self.viewer, self.image, self.volume.geometry.shape_zyx, self._below_clicks)
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.viewer.dims.events.current_step.connect(self._view_moved)
+        self.viewer.dims.events.order.connect(self._view_moved)
+        self.viewer.dims.events.ndisplay.connect(self._view_moved)
+        self.tools.changed.connect(self._tools_changed)
+        self._look_at_content()
+        self._tools_changed()
+
+    def _add_prediction(self) -> Labels:
+        layer = self._add("prediction", self.predicted, 0.5)
+        layer.editable = False
+        return layer
+
+    def _add_labels(self) -> Labels:
+        layer = self._add("labels", self.labels, 0.6)
+        layer.events.paint.connect(self._painted)
+        return layer
+
+    def _add(self, name: str, values: NDArray[Any], opacity: float) -> Labels:
+        return layers.add_class_labels(
+            self.viewer, name, values, self.classes, self.image, self.volume.geometry, opacity
+        )
+
+    def _look_at_content(self) -> None:
+        """Show the middle of the labels, or of the volume."""
+        counts = [int(np.count_nonzero(plane)) for plane in self.labels] if self.labels.size <= LARGE_VOXELS else []
+        z = int(np.argmax(counts)) if any(counts) else self.labels.shape[0] // 2
+        spacing = self.volume.geometry.spacing_zyx_mm
+        middle = [z, *(n // 2 for n in self.labels.shape[1:])]
+        self.viewer.dims.point = [index * step for index, step in zip(middle, spacing, strict=True)]
+        self.viewer.reset_view()
+
+    def own_layers(self) -> list[Layer]:
+        """Return the layers that are bound to keys and removed with the case."""
+        found = [self.image, self.prediction_layer, self.labels_layer, self.click_layer.layer]
+        return found + ([self.agreement_layer] if self.agreement_layer is not None else [])
+
+    def pick_tool(self) -> None:
+        """Make the layer of the tool in hand the active one, adding it again if it was removed."""
+        if self.tools.tool == "paint":
+            if self.labels_layer not in self.viewer.layers:
+                self.labels_layer = self._add_labels()
+            self.labels_layer.selected_label = self.chosen.value
+            self.viewer.layers.selection.active = self.labels_layer
+            self.labels_layer.mode = "paint"
+        else:
+            layer = self.click_layer.ensure()
+            layer.mode = "pan_zoom"
+            self.viewer.layers.selection.active = layer
+
+    @property
+    def chosen(self) -> LabelClass:
+        """The class in hand."""
+        return self.classes[self.tools.class_index % len(self.classes)]
+
+    def _tools_changed(self) -> None:
+        self.click_layer.new_click = (self.tools.inside, self.chosen.value)
+        if self.labels_layer in self.viewer.layers:
+            self.labels_layer.selected_label = self.chosen.value
+            # while clicking, labels are an outline so that the prediction stays visible
+            self.labels_layer.contour = 0 if self.tools.tool == "paint" else 2
+        self.show_maps()
+        self.show_agreement()
+
+    def _view_moved(self, event: Any = None) -> None:
+        self.show_maps()
+        self.show_agreement()
+
+    def _layer_removed(self, event: Any) -> None:
+        if not self.closed and event.value is self.image:
+            self.image_removed.emit()
+
+    # --- clicks and history -------------------------------------------------------------------------------------
+
+    def _clicked(self, voxel_zyx: tuple[int, int, int], swapped: bool) -> None:
+        self.add_click(voxel_zyx, self.tools.inside != swapped)
+
+    def add_click(self, voxel_zyx: tuple[int, int, int], inside: bool) -> Entry:
+        """Add a click for the class in hand and ask for an answer."""
+        return self._replaced((*self.history.clicks, Click(voxel_zyx, inside, self.chosen.value)))
+
+    def clear_clicks(self) -> None:
+        """Take all clicks away, undoably; the prediction stays."""
+        if self.history.clicks:
+            self.history.record("clicks", ())
+            self._clicks_changed("clear")
+
+    def _replaced(self, clicks: tuple[Click, ...]) -> Entry:
+        entry = self.history.record("clicks", clicks)
+        self._clicks_changed("click")
+        if clicks:
+            self.asked.emit(entry)
+        return entry
+
+    def _clicks_changed(self, what: str) -> None:
+        self.click_layer.show(self.history.clicks)
+        self.show_maps()
+        self.edited.emit(what, self.history.clicks)
+        self.changed.emit()
+
+    def undo(self) -> None:
+        """Take the last step back: a click, a stroke, or an accepted mask."""
+        entry = self.history.undo()
+        if entry is not None:
+            self._travel(entry, back=True)
+            self._clicks_changed("undo")
+
+    def redo(self) -> None:
+        """Do the last undone step again."""
+        entry = self.history.redo()
+        if entry is not None:
+            self._travel(entry, back=False)
+            self._clicks_changed("redo")
+
+    def _travel(self, entry: Entry, back: bool) -> None:
+        if entry.kind == "stroke":
+            (self.labels_layer.undo if back else self.labels_layer.redo)()
+            self._labels_changed()
+            return
+        boxes = reversed(entry.boxes) if back else entry.boxes
+        for box in boxes:
+            values = box.old() if back else box.new()
+            if entry.kind == "accept":
+                self.labels[box.region] = values
+            else:
+                self.put(box.region, values)
+        if entry.kind == "accept":
+            self._labels_changed()
+        elif self.history.clicks and not entry.boxes and entry.before != entry.after:
+            # the answer to this step was overtaken by a newer one, so it is asked for again
+            self.asked.emit(self.history.done[-1] if self.history.done else entry)
+
+    # --- prediction ---------------------------------------------------------------------------------------------
+
+    def put(self, region: Region, values: NDArray[Any]) -> Box | None:
+        """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
+        box = Box.change(self.predicted, region, values)
+        self.has_prediction = True
+        if box is not None:
+            if self.tally is not None:
+                self.tally.change(box.old(), box.new(), self.labels[box.region])
+            self.show_prediction()
+        return box
+
+    def put_whole(self, labels: NDArray[Any], tally: Tally | None = None) -> None:
+        """Replace the whole prediction in place; `tally` was counted where the labels came from."""
+        self.predicted[...] = labels
+        self.has_prediction = True
+        if self.tally is not None:
+            self.tally = tally or Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
+        self.show_prediction()
+
+    def show_prediction(self) -> None:
+        """Draw the prediction and all that hangs on it."""
+        if self.prediction_layer not in self.viewer.layers:
+            with self._below_clicks():
+                self.prediction_layer = self._add_prediction()
+        else:
+            layers.redraw(self.prediction_layer)
+        self.show_agreement()
+        self.changed.emit()
+
+    def accept(self) -> Entry | None:
+        """Copy the prediction into the labels, undoably."""
+        box = Box.change(self.labels, _WHOLE, self.predicted) if self.has_prediction else None
+        if box is None:
+            return None
+        entry = self.history.record("accept")
+        entry.boxes.append(box)
+        self._labels_changed()
+        self.edited.emit("accept", self.history.clicks)
+        self.changed.emit()
+        return entry
+
+    # --- labels -------------------------------------------------------------------------------------------------
+
+    def _painted(self, event: Any = None) -> None:
+        shown = self._shown()
+        foreign = outside(values_of(self.labels[shown].reshape(1, -1)), self.classes)
+        if foreign:
+            self.labels_layer.undo()
+            self.labels_layer.selected_label = self.chosen.value
+            self.said.emit(outside_sentence(foreign, self.classes))
+            return
+        self.history.record("stroke")
+        self._labels_changed()
+        self.edited.emit("stroke", self.history.clicks)
+        self.changed.emit()
+
+    def _labels_changed(self) -> None:
+        if self.labels_layer in self.viewer.layers:
+            if self.labels_layer.data is not self.labels:
+                self.labels = self.labels_layer.data
+            layers.redraw(self.labels_layer)
+        if self.tally is not None and self.labels.size <= LARGE_VOXELS:
+            self.tally = self._fresh_tally()
+        self.show_agreement()
+        self.relabelled.emit()
+
+    def _fresh_tally(self) -> Tally:
+        return Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
+
+    def set_reference(self, is_reference: bool) -> None:
+        """Say whether the labels are complete."""
+        self.is_reference = is_reference
+        self.tally = self._fresh_tally() if is_reference else None
+        self.show_agreement()
+        self.changed.emit()
+
+    @property
+    def dice(self) -> dict[int, float | None] | None:
+        """Dice per label value; None without reference or prediction."""
+        if self.tally is None or not self.has_prediction or not self.tally.has_reference():
+            return None
+        return self.tally.dice()
+
+    # --- what depends on the view -------------------------------------------------------------------------------
+
+    def _shown(self) -> Region:
+        dims = self.viewer.dims
+        point = np.round(self.image.world_to_data(dims.point[-3:])).astype(int)
+        return shown_region(point, [axis - (dims.ndim - 3) for axis in dims.displayed], self.labels.shape)
+
+    def show_maps(self) -> None:
+        """Draw or hide the click maps of the class in hand."""
+        if self.closed or self.image not in self.viewer.layers:
+            return
+        if self.tools.show_maps:
+            chosen = [click for click in self.history.clicks if click.label == self.chosen.value]
+            self.maps.show(chosen, self.tools.sigma_mm)
+        else:
+            self.maps.hide()
+
+    def show_agreement(self) -> None:
+        """Compare prediction and reference in the shown slice only, in place."""
+        if self.closed or self.image not in self.viewer.layers:
+            return
+        wanted = self.tools.show_agreement and self.tally is not None and self.has_prediction
+        self._trade_places(wanted)
+        if not wanted:
+            return
+        shown = self._shown()
+        if self.viewer.dims.ndisplay == 3 and self.labels.size > LARGE_VOXELS:
+            return
+        if self._compared is None:
+            self._compared = np.zeros(self.labels.shape, np.uint8)
+        self._compared[shown] = agreement(self.predicted[shown], self.labels[shown])
+        if self.agreement_layer is None or self.agreement_layer not in self.viewer.layers:
+            with self._below_clicks():
+                self.agreement_layer = layers.add_agreement(self.viewer, self._compared, self.image)
+        layers.redraw(self.agreement_layer)
+
+    def _trade_places(self, agreement_shown: bool) -> None:
+        """Hide prediction and labels while their comparison is shown, and bring them back after."""
+        if agreement_shown == bool(self._hidden):
+            return
+        own = self.viewer.layers
+        if agreement_shown:
+            self._hidden = [layer for layer in (self.prediction_layer, self.labels_layer) if layer in own]
+        for layer in self._hidden:
+            layer.visible = not agreement_shown
+        if self.agreement_layer is not None and self.agreement_layer in own:
+            self.agreement_layer.visible = agreement_shown
+        if not agreement_shown:
+            self._hidden = []
+
+    @contextmanager
+    def _below_clicks(self) -> Iterator[None]:
+        """Add a layer inside: it goes below the clicks and does not become the active one."""
+        active = self.viewer.layers.selection.active
+        yield
+        clicks = self.click_layer.layer
+        if clicks in self.viewer.layers:
+            self.viewer.layers.move(len(self.viewer.layers) - 1, self.viewer.layers.index(clicks))
+        self.viewer.layers.selection.active = active
+
+    def close(self) -> None:
+        """Stop listening and take the layers away."""
+        if self.closed:
+            return
+        self.closed = True
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        for event in ("current_step", "order", "ndisplay"):
+            getattr(self.viewer.dims.events, event).disconnect(self._view_moved)
+        self.tools.changed.disconnect(self._tools_changed)
+        self.labels_layer.events.paint.disconnect(self._painted)
+        self.click_layer.disconnect()
+        self.maps.hide()
+        for layer in self.own_layers():
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+
+def _writable(labels: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return labels as a writable C-ordered array that paints into no other array."""
+    return np.array(labels, dtype=dtype, order="C", copy=True)

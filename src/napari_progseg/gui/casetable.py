@@ -1,0 +1,207 @@
+"""The table of patients: what is known without opening them, read in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtGui import QColor
+
+from ..io.inspect import Finding, inspect_path
+from ..project import Case, CaseState, Project
+from ..volume import LabelClass
+from .theme import AGREED_COLOUR, EXTRA_COLOUR
+from .wording import size_text, spacing_text
+
+STATE_COLOURS = {
+    CaseState.NOT_STARTED: "#8A8A8A",
+    CaseState.IN_PROGRESS: "#E69F00",
+    CaseState.COMPLETED: AGREED_COLOUR,
+    CaseState.FLAGGED: EXTRA_COLOUR,
+}
+STATE_MARKS = {
+    CaseState.NOT_STARTED: "○",
+    CaseState.IN_PROGRESS: "◐",
+    CaseState.COMPLETED: "●",
+    CaseState.FLAGGED: "⚑",
+}
+HEADINGS = ("", "Case", "Type", "Size", "Classes", "Dice", "Grid")
+STATE, NAME, MODALITY, SIZE, CLASSES, DICE, GRID = range(len(HEADINGS))
+_TIPS = {
+    STATE: "State: ○ not started, ◐ in progress, ● completed, ⚑ flagged",
+    SIZE: "Voxels along z × y × x",
+    CLASSES: "How many of the project's classes are labelled",
+    DICE: "Newest known Dice of this case, averaged over classes",
+    GRID: "Whether the file's grid is sound and its labels fit it",
+}
+
+
+@dataclass
+class CaseRow:
+    """What is shown of one case."""
+
+    case: Case
+    dice: float | None = None
+    image: Finding | None = None
+    labels: Finding | None = None
+    problems: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Described:
+    """What reading a case's files told."""
+
+    case_id: str
+    image: Finding
+    labels: Finding | None
+    problems: tuple[str, ...]
+
+
+def describing(cases: Sequence[Case]) -> Any:
+    """Return steps that read the files of the cases, one after the other."""
+
+    def steps(stop: threading.Event) -> Iterator[Described]:
+        for case in cases:
+            if stop.is_set():
+                return
+            image = inspect_path(case.image, series=case.series)
+            labels = None if case.label is None else inspect_path(case.label)
+            yield Described(case.id, image, labels, _problems(image, labels))
+
+    return steps
+
+
+def _problems(image: Finding, labels: Finding | None) -> tuple[str, ...]:
+    problems = list(image.problems)
+    if labels is not None:
+        problems += [f"labels: {problem}" for problem in labels.problems]
+        if image.usable and labels.usable and image.shape_zyx != labels.shape_zyx:
+            problems.append(f"labels have the shape {labels.shape_zyx}, the image {image.shape_zyx}")
+    return tuple(problems)
+
+
+class CaseTable(QAbstractTableModel):
+    """The cases of a project as a Qt table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[CaseRow] = []
+        self._classes: tuple[LabelClass, ...] = ()
+
+    def set_project(self, project: Project | None) -> None:
+        """Show another project."""
+        self.beginResetModel()
+        self.rows = [CaseRow(case) for case in project.cases] if project else []
+        self._classes = project.classes if project else ()
+        self.endResetModel()
+
+    def update(self, project: Project, dice: dict[str, float | None]) -> None:
+        """Take in changed states and Dice values."""
+        for row in self.rows:
+            row.case = project.case(row.case.id)
+            row.dice = dice.get(row.case.id, row.dice)
+        self._all_changed()
+
+    def describe(self, described: Described) -> None:
+        """Take in what reading a case told."""
+        for number, row in enumerate(self.rows):
+            if row.case.id == described.case_id:
+                row.image, row.labels, row.problems = described.image, described.labels, described.problems
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(HEADINGS) - 1))
+
+    def _all_changed(self) -> None:
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(HEADINGS) - 1))
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802  Qt's name
+        """Return the number of cases."""
+        return len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802  Qt's name
+        """Return the number of columns."""
+        return len(HEADINGS)
+
+    def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+        """Return the headings and their tooltips."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADINGS[section]
+        return _TIPS.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        row, column = self.rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._colour(row, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column != NAME:
+            return Qt.AlignmentFlag.AlignCenter
+        return None
+
+    def _text(self, row: CaseRow, column: int) -> str:
+        image = row.image
+        modality = row.case.modality or (image.modality if image else None)
+        return {
+            STATE: STATE_MARKS[row.case.state],
+            NAME: row.case.id,
+            MODALITY: (modality or "").upper(),
+            SIZE: size_text(image.shape_zyx) if image and image.shape_zyx else "",
+            CLASSES: self._labelled(row),
+            DICE: "" if row.dice is None else f"{row.dice:.2f}",
+            GRID: "" if image is None else "⚠" if row.problems else "✓",
+        }[column]
+
+    def _labelled(self, row: CaseRow) -> str:
+        found = self._present(row)
+        return f"{len(found)}/{len(self._classes)}" if row.labels is not None else ""
+
+    def _present(self, row: CaseRow) -> list[LabelClass]:
+        values = set(row.labels.label_values) if row.labels else set()
+        return [each for each in self._classes if values & set(each.values)]
+
+    def _tip(self, row: CaseRow, column: int) -> str:
+        if column == STATE:
+            return f"{row.case.state}" + (f": {row.case.note}" if row.case.note else "")
+        if column == CLASSES:
+            return ", ".join(each.name for each in self._present(row)) or "no labels"
+        if column == GRID and row.image is not None:
+            return (
+                "\n".join(row.problems) or f"Sound: {spacing_text(row.image.spacing_zyx_mm)}, {row.image.orientation}"
+            )
+        if column == SIZE and row.image is not None and row.image.spacing_zyx_mm:
+            return spacing_text(row.image.spacing_zyx_mm)
+        return f"{row.case.image}\nDouble click or Enter opens it"
+
+    def _colour(self, row: CaseRow, column: int) -> QColor | None:
+        if column == STATE:
+            return QColor(STATE_COLOURS[row.case.state])
+        if column == GRID:
+            return QColor(EXTRA_COLOUR if row.problems else AGREED_COLOUR)
+        return None
+
+
+class Filtered(QSortFilterProxyModel):
+    """Sorts the table and keeps the rows whose case or state holds the typed text."""
+
+    def __init__(self, table: CaseTable) -> None:
+        super().__init__()
+        self.setSourceModel(table)
+        self.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._wanted = ""
+
+    def keep(self, text: str) -> None:
+        """Filter by a text."""
+        self._wanted = text.strip().casefold()
+        self.invalidateFilter()
+
+    def filterAcceptsRow(self, number: int, parent: QModelIndex) -> bool:  # noqa: N802  Qt's name
+        """Say whether a row is kept."""
+        row = self.sourceModel().rows[number]
+        return self._wanted in f"{row.case.id} {row.case.state} {row.case.modality or ''}".casefold()

@@ -1,0 +1,91 @@
+"""Learning curves: loss, and Dice on the validation patients."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from .feed import RunFeed
+from .parts import GRID
+from .theme import Look, class_colour
+
+_HEIGHT = 120
+
+
+class Curves(QWidget):
+    """Two plots over one step axis, in the theme's colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = _plot("loss")
+        self.dice = _plot("Dice")
+        self.dice.setYRange(0, 1.05, padding=0)
+        self.dice.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
+        self.dice.setXLink(self.loss)
+        self.dice.getPlotItem().setLabel("bottom", "step")
+        self._loss = self.loss.plot([], [])
+        self._classes: dict[str, pg.PlotDataItem] = {}
+        self._legend = self.dice.addLegend(offset=(-8, -8), labelTextSize="8pt")
+        self._mean = self.dice.plot([], [], name="mean", symbol="o", symbolSize=5)
+        self._best = pg.ScatterPlotItem(symbol="star", size=14)
+        self.dice.addItem(self._best)
+        self._look: Look | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(self.loss)
+        column.addWidget(self.dice)
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self._look = look
+        for plot in (self.loss, self.dice):
+            plot.setBackground(look.background)
+            for side in ("left", "bottom"):
+                axis = plot.getPlotItem().getAxis(side)
+                axis.setPen(look.line)
+                axis.setTextPen(look.text)
+        self._loss.setPen(pg.mkPen(look.text, width=1.5))
+        self._mean.setPen(pg.mkPen(look.text, width=2))
+        self._mean.setSymbolBrush(look.text)
+        self._mean.setSymbolPen(None)
+        self._best.setBrush(look.background)
+        self._best.setPen(pg.mkPen(look.text, width=1.5))
+        self._legend.setLabelTextColor(look.text)
+        for _, label in self._legend.items:
+            label.setText(label.text, color=look.text)
+
+    def show_feed(self, feed: RunFeed | None) -> None:
+        """Draw the curves of a run."""
+        losses = feed.losses if feed else []
+        self._loss.setData([step for step, _ in losses], [loss for _, loss in losses])
+        means = [(v.step, v.mean_dice) for v in feed.validations if v.mean_dice is not None] if feed else []
+        self._mean.setData([step for step, _ in means], [dice for _, dice in means])
+        best = feed.best if feed else None
+        shown = best is not None and best.mean_dice is not None
+        self._best.setData([best.step] if shown else [], [best.mean_dice] if shown else [])
+        self._show_classes(feed.class_curves() if feed else {})
+
+    def _show_classes(self, curves: dict[str, list[tuple[int, float]]]) -> None:
+        if len(curves) < 2:
+            curves = {}
+        for name in set(self._classes) - set(curves):
+            self.dice.removeItem(self._classes.pop(name))
+        for position, (name, points) in enumerate(curves.items()):
+            if name not in self._classes:
+                self._classes[name] = self.dice.plot([], [], name=name, pen=pg.mkPen(class_colour(position), width=1.5))
+            self._classes[name].setData([step for step, _ in points], [dice for _, dice in points])
+
+
+def _plot(name: str) -> pg.PlotWidget:
+    plot = pg.PlotWidget()
+    plot.setFixedHeight(_HEIGHT)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.setMenuEnabled(False)
+    item = plot.getPlotItem()
+    item.setLabel("left", name)
+    item.getAxis("left").setWidth(46)
+    item.getAxis("left").enableAutoSIPrefix(False)
+    item.getAxis("bottom").enableAutoSIPrefix(False)
+    return plot

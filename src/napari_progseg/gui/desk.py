@@ -1,0 +1,360 @@
+"""What the dock can do, without a single widget: projects, cases, clicks, runs. One desk per viewer."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject, Signal
+
+from ..errors import UserError
+from ..project import Case, CaseState, Project
+from ..training.config import RunConfig
+from . import engine, recent
+from .answers import Answerer
+from .background import Background, Job, Problem, called
+from .bridge import Preview
+from .canvas import CanvasText
+from .case import OpenCase
+from .compare import LARGE_VOXELS, Tally
+from .history import Entry
+from .runs import Runs
+from .saving import Keeper, clicks_left
+from .tools import Tools
+from .wording import canvas_text, mean, run_number, thousands
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+SAMPLE = {"patients": 6, "labelled": 4, "seed": 0}
+SAMPLE_CLASSES = {"leg": {1: "fibula"}, "mr": {1: "anterior", 2: "posterior"}}
+
+
+class Desk(QObject):
+    """Everything behind the dock. Lives on the GUI thread; every long thing runs beside it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer it works in.
+    """
+
+    project_changed = Signal()
+    cases_changed = Signal()
+    case_changed = Signal()
+    annotation_changed = Signal()
+    busy_changed = Signal()
+    said = Signal(str)
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.background = Background()
+        self.tools = Tools()
+        self.keeper = Keeper(self.background)
+        self.answerer = Answerer(self.background)
+        self.runs = Runs(self.background)
+        self.canvas = CanvasText(viewer)
+        self.project: Project | None = None
+        self.case: OpenCase | None = None
+        self.dice_of_case: dict[str, float | None] = {}
+        self.chosen_run: Path | None = None
+        self.device = ""
+        self.busy = ""
+        self.busy_fraction: float | None = None
+        self._opening: Job | None = None
+        self._asked_preview: tuple[Path, str] | None = None
+        self._closed = False
+        self._connect()
+        self._prepare()
+
+    def _connect(self) -> None:
+        for speaker in (self.keeper, self.answerer, self.runs):
+            speaker.failed.connect(self.said)
+        self.keeper.saved.connect(self._saved)
+        self.answerer.changed.connect(self.annotation_changed)
+        self.tools.changed.connect(self.annotation_changed)
+        self.runs.listed.connect(self._choose_models)
+        self.runs.news.connect(self._run_news)
+        self.runs.previewed.connect(self._previewed)
+        self.runs.improved.connect(self._improved)
+
+    def _prepare(self) -> None:
+        if "torch" in sys.modules:
+            self._prepared(engine.prepare())
+        else:
+            self.background.start("getting ready", called(engine.prepare), self._prepared)
+
+    def _prepared(self, device: Any) -> None:
+        if isinstance(device, Problem):
+            self.said.emit(device.text)
+            device = "no device"
+        self.device = device
+        self.busy_changed.emit()
+
+    # --- projects -----------------------------------------------------------------------------------------------
+
+    def open_project(self, root: Path) -> bool:
+        """Open a project; False, and a sentence, if that fails."""
+        try:
+            project = Project.open(Path(root))
+        except UserError as error:
+            self.said.emit(str(error))
+            return False
+        self._adopt(project)
+        return True
+
+    def create_project(
+        self,
+        root: Path,
+        images: Path,
+        labels: Path | None = None,
+        classes: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Make a project in the background and open it."""
+
+        def steps(stop: threading.Event) -> Iterator[Any]:
+            yield Project.create(root, images, labels, classes, progress=self._note_fraction)
+
+        self._work("Looking at the scans…", steps, self._created)
+
+    def try_sample(self, kind: str = "leg", folder: Path | None = None) -> None:
+        """Open the sample project; its synthetic scans are written first if they are not there."""
+        target = recent.sample_folder(kind) if folder is None else Path(folder)
+        root = target / f"sample-{kind}"
+        if (root / "progseg.json").is_file():
+            self.open_project(root)
+            return
+
+        def steps(stop: threading.Event) -> Iterator[Any]:
+            from ..samples import write_cohort
+
+            write_cohort(target, kind, **SAMPLE)
+            yield None
+            classes = {name: (value,) for value, name in SAMPLE_CLASSES[kind].items()}
+            project = Project.create(root, target / "images", target / "labels", classes)
+            project.set_modality("ct" if kind == "leg" else "mr")
+            yield project
+
+        self._work("Making the sample scans…", steps, self._created)
+
+    def _created(self, project: Any) -> None:
+        if isinstance(project, Problem):
+            self.said.emit(project.text)
+        else:
+            self._adopt(project)
+
+    def _adopt(self, project: Project) -> None:
+        self.close_case()
+        self.project = project
+        self.dice_of_case.clear()
+        self.chosen_run = None
+        self.tools.set(class_index=0)
+        recent.remember(project.root)
+        self.runs.set_project(project)
+        self.project_changed.emit()
+
+    # --- cases --------------------------------------------------------------------------------------------------
+
+    def open_case(self, case_id: str) -> None:
+        """Read a case in the background and show it; the one on screen is saved and left."""
+        if self.project is None:
+            return
+        if self._opening is not None:
+            self._opening.cancel()
+        project = self.project
+
+        def steps(stop: threading.Event) -> Iterator[Any]:
+            volume = project.volume(case_id)
+            yield None
+            labels = project.labels(case_id)
+            yield project.case(case_id), volume, labels, clicks_left(project, case_id)
+
+        self._opening = self._work(f"Opening {case_id}…", steps, self._read)
+
+    def _read(self, read: Any) -> None:
+        self._opening = None
+        if isinstance(read, Problem):
+            self.said.emit(read.text)
+            return
+        case, volume, labels, clicks = read
+        self.close_case()
+        completed = case.state is CaseState.COMPLETED
+        self.case = OpenCase(self.viewer, case.id, volume, labels, self.project.classes, completed, self.tools, clicks)
+        self.case.asked.connect(self._asked)
+        self.case.changed.connect(self._case_touched)
+        self.case.said.connect(self.said)
+        self.case.image_removed.connect(self.close_case)
+        self.keeper.watch(self.project, self.case)
+        self.case.pick_tool()
+        self._case_touched()
+        self.case_changed.emit()
+        self._ask_preview()
+        if volume.notes:
+            show_info(volume.notes[0])
+
+    def close_case(self) -> None:
+        """Save and leave the case on screen."""
+        if self.case is None:
+            return
+        self.answerer.cancel()
+        self.keeper.leave()
+        case, self.case = self.case, None
+        case.close()
+        self.canvas.show("")
+        if not self._closed:
+            self.case_changed.emit()
+
+    def complete_case(self) -> None:
+        """Save the labels and mark the case completed: predictions are measured against it, runs may learn from it."""
+        if self.case is not None:
+            self.keeper.save(then=CaseState.COMPLETED)
+            self.case.set_reference(True)
+
+    def accept(self) -> bool:
+        """Copy the prediction into the labels and save them; False if there is nothing to copy."""
+        accepted = self.case is not None and self.case.accept() is not None
+        if accepted:
+            self.keeper.save()
+        return accepted
+
+    def _saved(self, case_id: str) -> None:
+        self.cases_changed.emit()
+
+    def state_of(self, case_id: str) -> CaseState:
+        """Return how far a case is."""
+        return self.project.case(case_id).state
+
+    def open_record(self) -> Case | None:
+        """Return the project's record of the case on screen."""
+        return None if self.case is None or self.project is None else self.project.case(self.case.id)
+
+    # --- answers ------------------------------------------------------------------------------------------------
+
+    def _asked(self, entry: Entry) -> None:
+        self.answerer.ask(self.case, entry)
+
+    def predict(self) -> None:
+        """Predict the whole case on screen."""
+        if self.case is not None and not self.answerer.predict(self.case):
+            self.said.emit("There is no trained model yet, so nothing was predicted. Start a run in the Train tab.")
+
+    def use_run(self, run: Path | None) -> None:
+        """Let this run answer clicks (if it can) and predict; None leaves it to the newest."""
+        self.chosen_run = run
+        self._choose_models()
+
+    def _choose_models(self) -> None:
+        usable = [row for row in self.runs.rows if row.usable]
+        chosen = [row for row in usable if row.path == self.chosen_run]
+        clicking = [row for row in chosen if row.task == "interactive"] or [
+            row for row in usable if row.task == "interactive"
+        ]
+        predicting = chosen or usable
+        self.answerer.use(clicking[-1].path if clicking else None, predicting[-1].path if predicting else None)
+        self.annotation_changed.emit()
+
+    def _improved(self) -> None:
+        self.answerer.renew()
+        self.runs.refresh()
+
+    def _case_touched(self) -> None:
+        case = self.case
+        if case is None or self._closed:
+            return
+        dice = case.dice
+        if dice is not None:
+            self.dice_of_case[case.id] = mean(list(dice.values()))
+        text = canvas_text(dice, case.classes, _short(case.source)) if case.has_prediction else ""
+        self.canvas.show(text)
+        self.annotation_changed.emit()
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    def start_training(self, config: RunConfig) -> None:
+        """Start a run in its own process; labels on screen are saved first."""
+        self.keeper.save()
+        self.runs.start(config)
+
+    def _run_news(self) -> None:
+        feed = self.runs.feed
+        if feed is not None and feed.validations:
+            for case_id, dice in feed.validations[-1].cases.items():
+                if self.case is None or case_id != self.case.id:
+                    self.dice_of_case[case_id] = mean(list(dice.values()))
+        self._ask_preview()
+
+    def _ask_preview(self) -> None:
+        """Ask the run for the case on screen, once per run and case."""
+        if self.case is None or not self.runs.live or self.runs.feed.state != "running":
+            return
+        wanted = (self.runs.run, self.case.id)
+        if wanted != self._asked_preview:
+            self._asked_preview = wanted
+            self.runs.preview(self.case.id)
+
+    def _previewed(self, preview: Preview) -> None:
+        case = self.case
+        if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
+            return
+        # a mask that came from the user's clicks is theirs; training never replaces it
+        if case.history.clicks and self.answerer.run is not None:
+            return
+        source = f"{run_number(self.runs.run.name)} · step {thousands(preview.step)}"
+        if preview.labels.size > LARGE_VOXELS and case.tally is not None:
+            counting = called(_counted, case, preview, source)
+            self.background.start("comparing with the reference", counting, self._counted)
+        else:
+            self._counted((case, preview, source, None))
+
+    def _counted(self, counted: Any) -> None:
+        if isinstance(counted, Problem) or counted[0] is not self.case:
+            return
+        case, preview, source, tally = counted
+        case.source = source
+        case.put_whole(preview.labels, tally)
+
+    # --- busy, close --------------------------------------------------------------------------------------------
+
+    def _note_fraction(self, fraction: float) -> None:
+        self.busy_fraction = fraction
+
+    def _work(self, text: str, steps: Any, on_value: Any) -> Job:
+        self.busy, self.busy_fraction = text, None
+        self.busy_changed.emit()
+
+        def finished() -> None:
+            if self.busy == text:
+                self.busy = ""
+                self.busy_changed.emit()
+
+        return self.background.start(text.rstrip("…").lower(), steps, on_value, finished)
+
+    def save_everything(self) -> None:
+        """Put all labels on the disk before this returns."""
+        self.keeper.save_now()
+
+    def close(self) -> None:
+        """Save, give back what was borrowed, end all work in this process. A running training goes on."""
+        if self._closed:
+            return
+        self._closed = True
+        self.save_everything()
+        self.answerer.close()
+        self.runs.detach()
+        self.background.close()
+        self.canvas.restore()
+
+
+def _counted(case: OpenCase, preview: Preview, source: str) -> tuple[OpenCase, Preview, str, Tally]:
+    tally = Tally.of(preview.labels, case.labels, [each.value for each in case.classes])
+    return case, preview, source, tally
+
+
+def _short(source: str) -> str:
+    """Shorten ``run 0007 · step 1 240 · Dice ...`` for the canvas."""
+    return " ".join(source.split(" · ")[:2])

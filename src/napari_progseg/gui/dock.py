@@ -1,0 +1,205 @@
+"""The dock: header, four parts, footer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMessageBox, QTabWidget, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from .annotate import Annotate
+from .desk import Desk
+from .footer import Footer
+from .parts import GRID, Banner
+from .patients import Patients
+from .results import Results
+from .theme import Look
+from .train import Train
+from .wording import size_text, spacing_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import napari
+
+PARTS = ("Patients", "Annotate", "Train", "Results")
+
+
+class ProgSegDock(QWidget):
+    """The whole plugin in one dock.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer it works in; napari passes it.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._window: QMainWindow | None = None
+        self._recheck = QTimer(self)
+        self._recheck.setSingleShot(True)
+        self._recheck.setInterval(500)
+        self._recheck.timeout.connect(self._still_open)
+        self.desk = Desk(viewer)
+        self.patients = Patients(self.desk)
+        self.annotate = Annotate(self.desk)
+        self.train = Train(self.desk)
+        self.results = Results(self.desk)
+        self.footer = Footer(self.desk.runs)
+        self.tabs = self._make_tabs()
+        self.setMinimumWidth(360)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID, GRID, GRID, GRID // 2)
+        column.setSpacing(GRID // 2)
+        column.addLayout(self._make_header())
+        column.addWidget(self.tabs, 1)
+        column.addWidget(self.footer)
+        self.banner = Banner(self.tabs)
+        self.desk.said.connect(self.banner.say)
+        for signal in (self.desk.project_changed, self.desk.busy_changed, self.desk.case_changed):
+            signal.connect(self._refresh_header)
+        self.desk.annotation_changed.connect(self._refresh_header)
+        self.desk.case_changed.connect(self._case_changed)
+        viewer.events.theme.connect(self._theme_changed)
+        self.destroyed.connect(self.desk.close)
+        self._theme_changed()
+        self._refresh_header()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """Return the preferred size."""
+        return QSize(400, 640)
+
+    def _make_header(self) -> QVBoxLayout:
+        self.project_name = QElidingLabel()
+        font = self.project_name.font()
+        font.setBold(True)
+        self.project_name.setFont(font)
+        self.device = QLabel()
+        self.device.setToolTip("Where models run")
+        self.case_line = QElidingLabel()
+        row = QHBoxLayout()
+        row.addWidget(self.project_name, 1)
+        row.addWidget(self.device)
+        column = QVBoxLayout()
+        column.setSpacing(2)
+        column.addLayout(row)
+        column.addWidget(self.case_line)
+        return column
+
+    def _make_tabs(self) -> QTabWidget:
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        for number, (name, page) in enumerate(
+            zip(PARTS, (self.patients, self.annotate, self.train, self.results), strict=True)
+        ):
+            tabs.addTab(page, name)
+            tabs.setTabToolTip(number, f"Alt+{number + 1}")
+            shortcut = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.setProperty("part", number)
+            shortcut.activated.connect(self._shortcut)
+        tabs.tabBar().setExpanding(True)
+        return tabs
+
+    # --- for programs -------------------------------------------------------------------------------------------
+
+    def open_project(self, root: Path | str) -> bool:
+        """Open a project folder; False, and a sentence in the banner, if that fails."""
+        return self.desk.open_project(Path(root))
+
+    def create_project(
+        self,
+        root: Path | str,
+        images: Path | str,
+        labels: Path | str | None = None,
+        classes: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Make a project of folders in the background and open it."""
+        self.desk.create_project(Path(root), Path(images), None if labels is None else Path(labels), classes)
+
+    def open_case(self, case_id: str) -> None:
+        """Open a case in the background; `desk.case_changed` is emitted when it is on screen."""
+        self.desk.open_case(case_id)
+
+    def show_part(self, name: str) -> None:
+        """Show one of the four parts by its name."""
+        self.tabs.setCurrentIndex(PARTS.index(name))
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def _shortcut(self) -> None:
+        self.tabs.setCurrentIndex(self.sender().property("part"))
+
+    def _case_changed(self) -> None:
+        if self.desk.case is not None and self.tabs.currentWidget() is self.patients:
+            self.show_part("Annotate")
+
+    def _refresh_header(self) -> None:
+        desk = self.desk
+        self.project_name.setText(desk.project.root.name if desk.project else "Progressive segmentation")
+        self.project_name.setToolTip(str(desk.project.root) if desk.project else "")
+        self.device.setText(desk.device.split(" · ")[0] if desk.device else "Getting ready…")
+        self.device.setToolTip(desk.device or "Loading the parts that train and predict")
+        self.case_line.setText(desk.busy or self._case_text())
+
+    def _case_text(self) -> str:
+        case = self.desk.case
+        if case is None:
+            return "No patient open"
+        geometry = case.volume.geometry
+        modality = [case.volume.modality.upper()] if case.volume.modality else []
+        return " · ".join([case.id, *modality, size_text(geometry.shape_zyx), spacing_text(geometry.spacing_zyx_mm)])
+
+    def _theme_changed(self, event: Any = None) -> None:
+        look = Look(self._viewer)
+        self.results.set_look(look)
+        self.footer.set_look(look)
+        self.banner.set_look(look)
+        self.setStyleSheet(f"QLabel[faint='true'] {{ color: {look.faint}; }}")
+
+    # --- closing ------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
+        """Watch the main window, because napari tells a dock nothing when it closes."""
+        super().showEvent(event)
+        window = self.parentWidget()
+        while window is not None and not isinstance(window, QMainWindow):
+            window = window.parentWidget()
+        if window is not None and window is not self._window:
+            self._window = window
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
+        """Save before the window closes, and ask about a running training."""
+        if watched is self._window and event.type() == QEvent.Type.Close:
+            self.desk.save_everything()
+            if event.spontaneous() and self.desk.runs.live and not self._ask_about_run():
+                event.ignore()
+                return True
+            self.desk.runs.detach()
+            # napari may still ask and stay open; then the run is followed again
+            self._recheck.start()
+        return False
+
+    def _still_open(self) -> None:
+        if self._window is not None and self._window.isVisible() and self.desk.runs.run is not None:
+            self.desk.runs.refresh()
+
+    def _ask_about_run(self) -> bool:
+        """Ask whether training goes on; False keeps the window open."""
+        box = QMessageBox(self)
+        box.setWindowTitle("Training is running")
+        box.setText("All labels are saved. Shall the training go on after napari is closed?")
+        keep = box.addButton("Keep training", QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.exec()
+        if box.clickedButton() is stop:
+            self.desk.runs.stop()
+        return box.clickedButton() in (keep, stop)

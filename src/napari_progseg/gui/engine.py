@@ -1,0 +1,91 @@
+"""The dock's one door to everything that imports torch; the imports happen where the functions run, in workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..project import Project
+from ..training.config import RunConfig
+from ..training.events import Event
+from ..volume import LabelMap, Volume
+
+
+def prepare() -> str:
+    """Import torch and return the device that will be used, in words. Takes seconds the first time."""
+    import torch
+
+    from ..inference import session  # noqa: F401  imported now so that the first click does not wait for it
+
+    if torch.cuda.is_available():
+        return f"GPU · {torch.cuda.get_device_name(0)}"
+    return f"CPU · {os.cpu_count()} threads"
+
+
+def load_trained(run_dir: Path) -> Any:
+    """Load the best model of a run."""
+    from ..inference.model import load_trained as load
+
+    return load(run_dir)
+
+
+def make_session(model: Any) -> Any:
+    """Build the session that answers clicks."""
+    from ..inference.session import InteractiveSession
+
+    return InteractiveSession(model)
+
+
+def predict_volume(
+    model: Any, volume: Volume, progress: Callable[[float], None], cancelled: Callable[[], bool]
+) -> LabelMap:
+    """Predict a whole volume."""
+    from ..inference.predict import predict_volume as predict
+
+    return predict(model, volume, progress=progress, cancelled=cancelled)
+
+
+def start_run(project: Project, config: RunConfig, threads: int) -> Path:
+    """Make a run folder and start its detached process."""
+    from ..training.run import create_run, start
+
+    run_dir = create_run(project, config)
+    start(run_dir, low_priority=True, threads=threads)
+    return run_dir
+
+
+def resume_run(run_dir: Path, threads: int) -> None:
+    """Start the detached process of a run that was stopped or died."""
+    from ..training.run import start
+
+    start(run_dir, low_priority=True, threads=threads)
+
+
+def request(run_dir: Path, want: str | None = None, preview: str | None = None) -> None:
+    """Ask a run for something."""
+    from ..training.watch import request as ask
+
+    ask(run_dir, want, preview=preview)
+
+
+def follow(run_dir: Path) -> Iterator[Event | None]:
+    """Yield the events of a run as they come, None while there are none."""
+    from ..training.watch import follow as events
+
+    return events(run_dir, poll=0.1)
+
+
+def status(run_dir: Path) -> Any:
+    """Return the `RunStatus` of a run."""
+    from ..training.watch import status as state
+
+    return state(run_dir)
+
+
+def has_model(run_dir: Path) -> bool:
+    """Say whether a run holds a checkpoint that can answer."""
+    return any(
+        (run_dir / folder / name).exists() for folder in ("", "checkpoints") for name in ("best.json", "last.json")
+    )

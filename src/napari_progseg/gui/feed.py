@@ -1,0 +1,145 @@
+"""What is known about a run, folded from its events; knows neither Qt nor napari."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..training.events import (
+    Checkpointed,
+    Continued,
+    DicePerCase,
+    Event,
+    Failed,
+    Finished,
+    Paused,
+    Previewed,
+    Said,
+    Started,
+    StepDone,
+    Validated,
+)
+
+MOST_LOSSES = 2000
+ENDED = ("finished", "stopped", "failed", "dead")
+
+
+@dataclass
+class RunFeed:
+    """The state of one run.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run folder.
+    task : str
+        ``segmentation`` or ``interactive``.
+    """
+
+    name: str
+    task: str = "segmentation"
+    state: str = "starting"
+    sentence: str = ""
+    step: int = 0
+    progress: float = 0.0
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    validations: list[Validated] = field(default_factory=list)
+    best: Validated | None = None
+    checkpoint_step: int | None = None
+    message: str = ""
+
+    def update(self, events: Iterable[Event]) -> None:
+        """Take in new events, oldest first."""
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Started(step=step, sentence=sentence):
+                self.state, self.step, self.sentence = "running", step, sentence
+                self._forget_after(step)
+            case StepDone(step=step, progress=progress, seconds=seconds, loss=loss):
+                self.state, self.step, self.progress, self.seconds = "running", step, progress, seconds
+                self._add_loss(step, loss)
+            case Validated():
+                self._add_validation(event)
+            case Checkpointed(step=step):
+                self.checkpoint_step = step
+            case Paused():
+                self.state = "paused"
+            case Continued():
+                self.state = "running"
+            case Said(text=text):
+                self.message = text
+            case Finished(step=step, seconds=seconds, reason=reason):
+                self.state = "stopped" if reason == "stopped" else "finished"
+                self.step, self.seconds = step, seconds
+                self.progress = self.progress if reason == "stopped" else 1.0
+            case Failed(message=message):
+                self.state, self.message = "failed", message
+            case Previewed():
+                pass
+
+    def _forget_after(self, step: int) -> None:
+        """Drop what a resumed run will say again."""
+        self.losses = [(at, loss) for at, loss in self.losses if at <= step]
+        self.validations = [each for each in self.validations if each.step <= step]
+        self.best = next((each for each in reversed(self.validations) if each.best), None)
+
+    def _add_loss(self, step: int, loss: float) -> None:
+        self.losses.append((step, loss))
+        if len(self.losses) > MOST_LOSSES:
+            self.losses = self.losses[::2]
+
+    def _add_validation(self, event: Validated) -> None:
+        self.validations.append(event)
+        if event.best:
+            self.best = event
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+    @property
+    def dice(self) -> float | None:
+        """Newest mean Dice on the validation cases."""
+        return self.validations[-1].mean_dice if self.validations else None
+
+    @property
+    def best_dice(self) -> float | None:
+        """Best mean Dice on the validation cases."""
+        return self.best.mean_dice if self.best else None
+
+    @property
+    def gain(self) -> float | None:
+        """Change of the mean Dice between the last two validations."""
+        means = [each.mean_dice for each in self.validations[-2:]]
+        return means[1] - means[0] if len(means) == 2 and None not in means else None  # type: ignore[operator]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go, from the progress so far."""
+        if self.progress < 0.005 or self.ended:
+            return None
+        return self.seconds * (1 - self.progress) / self.progress
+
+    def class_curves(self) -> dict[str, list[tuple[int, float]]]:
+        """Return, for each class, (step, Dice averaged over the validation cases)."""
+        curves: dict[str, list[tuple[int, float]]] = {}
+        for event in self.validations:
+            for name, value in class_means(event.cases).items():
+                if value is not None:
+                    curves.setdefault(name, []).append((event.step, value))
+        return curves
+
+
+def class_means(cases: DicePerCase) -> dict[str, float | None]:
+    """Average Dice over cases, class by class, leaving out n/a."""
+    names = dict.fromkeys(name for dice in cases.values() for name in dice)
+    means: dict[str, float | None] = {}
+    for name in names:
+        known = [value for dice in cases.values() if (value := dice.get(name)) is not None]
+        means[name] = sum(known) / len(known) if known else None
+    return means

@@ -1,0 +1,88 @@
+"""The running job, visible from every part of the dock."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from superqt import QElidingLabel
+
+from .feed import RunFeed
+from .parts import GRID, Sparkline
+from .runs import Runs
+from .theme import Look
+from .wording import SHORT_MODES, dice_number, duration, run_number, thousands
+
+
+class Footer(QWidget):
+    """Mode, step, Dice, time left, and *Pause* and *Stop*. Keeps its place when nothing runs."""
+
+    def __init__(self, runs: Runs) -> None:
+        super().__init__()
+        self._runs = runs
+        self.text = QElidingLabel()
+        self.left = QLabel()
+        self.spark = Sparkline()
+        self.spark.setToolTip("Mean Dice on the validation patients")
+        self.pause = QPushButton("Pause")
+        self.pause.setToolTip("Pause the run after its current step; it keeps its place")
+        self.pause.clicked.connect(runs.pause)
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("Save and stop the run; it can be resumed later")
+        self.stop.clicked.connect(runs.stop)
+        self._stopping = False
+        self.stop.clicked.connect(self._stop_asked)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
+        grid.setHorizontalSpacing(GRID)
+        grid.setVerticalSpacing(GRID // 2)
+        grid.addWidget(self.text, 0, 0, 1, 4)
+        grid.addWidget(self.spark, 1, 0)
+        grid.addWidget(self.left, 1, 1)
+        grid.addWidget(self.pause, 1, 2)
+        grid.addWidget(self.stop, 1, 3)
+        grid.setColumnStretch(0, 1)
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
+        runs.news.connect(self.refresh)
+        self.refresh()
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self.spark.set_look(look)
+
+    def _stop_asked(self) -> None:
+        self._stopping = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the run as it is now."""
+        runs = self._runs
+        live = runs.live
+        self._stopping &= live
+        if runs.starting and not live:
+            self.text.setText("Looking at the training patients…")
+            self.left.clear()
+        elif live:
+            self.text.setText(job_text(runs.feed))
+            left = duration(runs.feed.seconds_left)
+            self.left.setText(
+                "stopping…" if self._stopping else "paused" if runs.feed.state == "paused" else left and f"{left} left"
+            )
+            self.spark.set_values([v.mean_dice for v in runs.feed.validations if v.mean_dice is not None])
+            self.pause.setText("Continue" if runs.feed.state == "paused" else "Pause")
+        for button in (self.pause, self.stop):
+            button.setEnabled(live and not self._stopping)
+        self.setVisible(live or runs.starting)
+
+
+def job_text(feed: RunFeed) -> str:
+    """Write the line of a run, such as ``run 0001 · clicks · step 1 240 · Dice 0.872 ▲ 0.020``."""
+    parts = [run_number(feed.name), SHORT_MODES.get(feed.task, feed.task)]
+    if feed.state == "starting":
+        return " · ".join([*parts, "starting…"])
+    parts.append(f"step {thousands(feed.step)}")
+    if feed.dice is not None:
+        gain = feed.gain
+        trend = "" if gain is None or abs(gain) < 5e-4 else f" {'▲' if gain > 0 else '▼'} {abs(gain):.3f}"
+        parts.append(f"Dice {dice_number(feed.dice)}{trend}")
+    return " · ".join(parts)

@@ -1,0 +1,122 @@
+"""The layers of a case: image, labels, prediction, agreement; all of one space, all named ``ProgSeg · ...``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from ..geometry import Geometry
+from ..volume import LabelClass, Volume
+from .compare import AGREED, EXTRA, MISSED
+from .placement import describe, spatial_attributes
+from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, class_colour
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+
+PREFIX = "ProgSeg · "
+_SAMPLE = 200_000
+_SOFT_TISSUE_HU = (-160.0, 300.0)
+
+
+def spatial_kwargs(layer: Layer) -> dict[str, Any]:
+    """Return what puts another layer into the same space as `layer`."""
+    names = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+    return {name: getattr(layer, name) for name in names}
+
+
+def contrast_limits(image: NDArray[Any], modality: str | None) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Choose the shown window and its range from a sample of the voxels, so that napari scans nothing.
+
+    Parameters
+    ----------
+    image : ndarray, (Z, Y, X)
+        Intensities.
+    modality : {"ct", "mr"} or None
+        CT is shown in a soft tissue window where it reaches that far.
+
+    Returns
+    -------
+    window, whole : tuple of float
+        Shown limits, and smallest and largest value found.
+    """
+    step = max(1, round((image.size / _SAMPLE) ** (1 / 3)))
+    sample = np.asarray(image[::step, ::step, ::step], dtype=np.float32)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return (0.0, 1.0), (0.0, 1.0)
+    low, high = (float(value) for value in (sample.min(), sample.max()))
+    if low == high:
+        return (low, low + 1), (low, low + 1)
+    looks_like_ct = modality == "ct" or (modality is None and low < -200)
+    if looks_like_ct and low <= _SOFT_TISSUE_HU[0] and high >= _SOFT_TISSUE_HU[1]:
+        return _SOFT_TISSUE_HU, (low, high)
+    shown = [float(value) for value in np.percentile(sample, (0.5, 99.7))]
+    return ((shown[0], shown[1]) if shown[0] < shown[1] else (low, high)), (low, high)
+
+
+def add_image(viewer: Viewer, name: str, volume: Volume) -> Image:
+    """Show an image in mm, without any copy of it."""
+    window, whole = contrast_limits(volume.image, volume.modality)
+    layer = viewer.add_image(
+        volume.image,
+        name=PREFIX + name,
+        contrast_limits=window,
+        colormap="gray",
+        metadata=describe(volume.geometry, source=volume.source, modality=volume.modality),
+        **spatial_attributes(volume.geometry),
+    )
+    layer.contrast_limits_range = (min(whole[0], window[0]), max(whole[1], window[1]))
+    return layer
+
+
+def add_class_labels(
+    viewer: Viewer,
+    name: str,
+    labels: NDArray[Any],
+    classes: Sequence[LabelClass],
+    image: Layer,
+    geometry: Geometry,
+    opacity: float,
+) -> Labels:
+    """Show label values, (Z, Y, X) uint8 or uint16, in the colours of their classes."""
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colours |= {value: class_colour(n) for n, each in enumerate(classes) for value in each.values}
+    return viewer.add_labels(
+        labels,
+        name=PREFIX + name,
+        opacity=opacity,
+        colormap=DirectLabelColormap(color_dict=colours),
+        metadata=describe(geometry),
+        **spatial_kwargs(image),
+    )
+
+
+def add_agreement(viewer: Viewer, values: NDArray[np.uint8], image: Layer) -> Labels:
+    """Show where prediction and reference agree (1), the prediction is extra (2), or something is missed (3)."""
+    colours = {
+        None: "transparent",
+        0: "transparent",
+        AGREED: AGREED_COLOUR,
+        EXTRA: EXTRA_COLOUR,
+        MISSED: MISSED_COLOUR,
+    }
+    layer = viewer.add_labels(
+        values,
+        name=PREFIX + "agreement",
+        opacity=0.7,
+        colormap=DirectLabelColormap(color_dict=colours),
+        **spatial_kwargs(image),
+    )
+    layer.editable = False
+    return layer
+
+
+def redraw(layer: Labels) -> None:
+    """Show what was changed in place, and nothing more."""
+    layer.refresh(extent=False, thumbnail=False, highlight=False)

@@ -1,0 +1,144 @@
+"""Small parts of the dock: notes, sparkline, banner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QWidget
+
+from .theme import Look
+
+GRID = 8
+
+
+def note(text: str = "", *, faint: bool = True) -> QLabel:
+    """Make a wrapping label; faint ones are secondary."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setProperty("faint", faint)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def heading(text: str) -> QLabel:
+    """Make a bold label."""
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+def swatch(colour: str, size: int = 12) -> QIcon:
+    """Make a square icon of a colour."""
+    pixmap = QPixmap(size, size)
+    pixmap.fill(QColor(colour))
+    return QIcon(pixmap)
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """Put a page into an area that scrolls downwards only."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
+
+
+class Sparkline(QWidget):
+    """A small curve of values in [0, 1], the last one marked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: tuple[float, ...] = ()
+        self._colour = QColor("grey")
+        self.setFixedHeight(24)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """Return the preferred size."""
+        return QSize(120, 24)
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self._colour = QColor(look.text)
+        self.update()
+
+    def set_values(self, values: Sequence[float]) -> None:
+        """Draw these values, oldest first."""
+        if tuple(values) != self._values:
+            self._values = tuple(values)
+            self.update()
+
+    def paintEvent(self, event: object) -> None:  # noqa: N802  Qt's name
+        """Draw the curve."""
+        if not self._values:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        low, high = min(self._values), max(self._values)
+        span = max(high - low, 0.02)
+        area = QRectF(self.rect()).adjusted(3, 4, -4, -4)
+        step = area.width() / max(1, len(self._values) - 1)
+        points = [
+            QPointF(area.left() + n * step, area.bottom() - (value - low) / span * area.height())
+            for n, value in enumerate(self._values)
+        ]
+        painter.setPen(QPen(self._colour, 1.5))
+        painter.drawPolyline(points)
+        painter.setBrush(self._colour)
+        painter.drawEllipse(points[-1], 2.5, 2.5)
+        painter.end()
+
+
+class Banner(QFrame):
+    """A sentence laid over the lower edge of a widget until it is dismissed; it moves nothing."""
+
+    def __init__(self, host: QWidget) -> None:
+        super().__init__(host)
+        self._host = host
+        self.setObjectName("banner")
+        self.setAutoFillBackground(True)
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton()
+        close.setText("✕")
+        close.setToolTip("Dismiss")
+        close.setAutoRaise(True)
+        close.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(GRID, GRID, GRID // 2, GRID)
+        row.addWidget(self.label, 1)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        host.installEventFilter(self)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Show a sentence."""
+        self.label.setText(text)
+        self.show()
+        self.raise_()
+        self._place()
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self.setStyleSheet(
+            f"#banner {{ background: {look.background}; border: 1px solid {look.accent}; border-radius: 4px; }}"
+        )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
+        """Stay at the lower edge when the host changes its size."""
+        if event.type() == QEvent.Type.Resize and not self.isHidden():
+            self._place()
+        return False
+
+    def _place(self) -> None:
+        width = self._host.width() - 2 * GRID
+        margins = self.layout().contentsMargins()
+        text = width - margins.left() - margins.right() - 32
+        height = self.label.heightForWidth(text) + margins.top() + margins.bottom() + GRID
+        self.setGeometry(GRID, self._host.height() - height - GRID, width, height)

@@ -1,0 +1,196 @@
+"""First part of the dock: the patients of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from . import recent
+from .background import Job, Problem
+from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing
+from .casetable import GRID as GRID_COLUMN
+from .desk import Desk
+from .newproject import NewProject
+from .parts import GRID, heading, note
+from .wording import counted
+
+_WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 52, DICE: 40, GRID_COLUMN: 34}
+
+
+class Patients(QStackedWidget):
+    """Empty state, form for a new project, or the table of patients."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._reading: Job | None = None
+        self.table = CaseTable()
+        self.rows = Filtered(self.table)
+        self.form = NewProject()
+        self.form.chosen.connect(self._create)
+        self.form.cancelled.connect(self.refresh)
+        self.form.refused.connect(desk.said)
+        self.empty, self.full = self._empty_page(), self._table_page()
+        for page in (self.empty, self.form, self.full):
+            self.addWidget(page)
+        desk.project_changed.connect(self._project_changed)
+        desk.cases_changed.connect(self.refresh)
+        desk.case_changed.connect(self.refresh)
+        desk.runs.listed.connect(self.refresh)
+        desk.busy_changed.connect(self._busy_changed)
+        self.refresh()
+
+    def _empty_page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setSpacing(GRID)
+        column.addStretch(1)
+        column.addWidget(heading("Train your own segmentation"))
+        column.addWidget(
+            note("Open your CT or MR scans, label a few, and train a model on them. Your files are never changed.")
+        )
+        column.addSpacing(GRID)
+        self.open_folder = QPushButton("Open folder of scans")
+        self.open_folder.setToolTip("A folder of NIfTI, NRRD, MHA, TIFF or DICOM, or a project made before")
+        self.open_folder.clicked.connect(self.choose_folder)
+        self.sample = QPushButton("Try the sample")
+        self.sample.setToolTip("Six made-up leg CTs, four of them labelled; ready in seconds, no download")
+        self.sample.clicked.connect(self._try_sample)
+        self.last = QPushButton("Continue last project")
+        self.last.clicked.connect(self._continue)
+        for button in (self.open_folder, self.sample, self.last):
+            button.setMinimumHeight(32)
+            column.addWidget(button)
+        column.addStretch(2)
+        return page
+
+    def _table_page(self) -> QWidget:
+        page = QWidget()
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by case or state")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self.rows.keep)
+        self.view = QTableView()
+        self.view.setModel(self.rows)
+        self.view.setSortingEnabled(True)
+        self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.view.setShowGrid(False)
+        self.view.setWordWrap(False)
+        self.view.verticalHeader().hide()
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.view.horizontalHeader()
+        header.setMinimumSectionSize(20)
+        for column, width in _WIDTHS.items():
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.view.setColumnWidth(column, width)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        self.view.activated.connect(self._activated)  # double click and Enter
+        self.summary = note()
+        self.open = QPushButton("Open")
+        self.open.setToolTip("Open the chosen patient (double click, Enter)")
+        self.open.clicked.connect(self._open_chosen)
+        other = QPushButton("Other project…")
+        other.setToolTip("Open another folder of scans or project")
+        other.clicked.connect(self.choose_folder)
+        buttons = QHBoxLayout()
+        buttons.addWidget(other)
+        buttons.addWidget(self.open, 1)
+        column = QVBoxLayout(page)
+        column.setSpacing(GRID)
+        column.addWidget(self.filter)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.summary)
+        column.addLayout(buttons)
+        return page
+
+    # --- actions ------------------------------------------------------------------------------------------------
+
+    def choose_folder(self) -> None:
+        """Ask for a folder and open it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of scans, or a project")
+        if folder:
+            self.open_path(Path(folder))
+
+    def open_path(self, folder: Path) -> None:
+        """Open a project, or offer to make one of a folder of scans."""
+        if (folder / "progseg.json").exists():
+            self._desk.open_project(folder)
+        else:
+            images = folder / "images"
+            self.form.start(images if images.is_dir() else folder)
+            self.setCurrentWidget(self.form)
+
+    def _try_sample(self) -> None:
+        self._desk.try_sample()
+
+    def _continue(self) -> None:
+        if (folder := recent.last_project()) is not None:
+            self._desk.open_project(folder)
+
+    def _create(self, root: Path, images: Path, labels: Path | None, classes: Any) -> None:
+        self._desk.create_project(root, images, labels, classes)
+
+    def _activated(self, index: QModelIndex) -> None:
+        self._desk.open_case(self.table.rows[self.rows.mapToSource(index).row()].case.id)
+
+    def _open_chosen(self) -> None:
+        index = self.view.currentIndex()
+        if index.isValid():
+            self._activated(index)
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def _project_changed(self) -> None:
+        project = self._desk.project
+        self.table.set_project(project)
+        self.filter.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = self._desk.background.start("reading the scans", describing(project.cases), self._described)
+        self.refresh()
+        if self.rows.rowCount():
+            self.view.selectRow(0)
+
+    def _described(self, value: Any) -> None:
+        if not isinstance(value, Problem):
+            self.table.describe(value)
+
+    def _busy_changed(self) -> None:
+        idle = not self._desk.busy
+        for button in (self.open_folder, self.sample, self.form.create, self.open):
+            button.setEnabled(idle)
+        self.last.setEnabled(idle and recent.last_project() is not None)
+
+    def refresh(self) -> None:
+        """Show what the project holds now."""
+        desk = self._desk
+        if desk.project is None:
+            self.last.setEnabled(recent.last_project() is not None)
+            self.setCurrentWidget(self.empty)
+            return
+        self.setCurrentWidget(self.full)
+        self.table.update(desk.project, desk.dice_of_case)
+        done = len(desk.project.completed)
+        problems = desk.project.problems
+        self.summary.setText(
+            f"{counted(len(desk.project.cases), 'patient')}, {done} labelled completely."
+            + (f" {counted(len(problems), 'note')}: {problems[0]}." if problems else "")
+        )
+        self.summary.setToolTip("\n".join(problems))

@@ -1,0 +1,231 @@
+"""Fourth part of the dock: curves, Dice per class, runs."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .curves import Curves
+from .desk import Desk
+from .parts import GRID, heading, note, scrolled, swatch
+from .runs import RunRow
+from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, Look, class_colour
+from .wording import SHORT_MODES, dice_number, duration, mean, run_number
+
+_SURE_MS = 4000
+
+
+class Results(QWidget):
+    """How well it goes."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._sure = QTimer(self)
+        self._sure.setSingleShot(True)
+        self._sure.setInterval(_SURE_MS)
+        self._sure.timeout.connect(self._refresh_buttons)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setSpacing(GRID)
+        self.title = heading("No run yet")
+        self.curves = Curves()
+        column.addWidget(self.title)
+        column.addWidget(self.curves)
+        column.addWidget(heading("This patient"))
+        column.addLayout(self._case_part())
+        column.addWidget(heading("Runs"))
+        column.addLayout(self._runs_part())
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scrolled(page))
+        desk.annotation_changed.connect(self._refresh_case)
+        desk.case_changed.connect(self._refresh_case)
+        desk.runs.news.connect(self._refresh_curves)
+        desk.runs.listed.connect(self._refresh_runs)
+        self._refresh_case()
+        self._refresh_runs()
+
+    def _case_part(self) -> QVBoxLayout:
+        self.dice = _table(("Class", "Dice"))
+        self.no_dice = note()
+        self.overlay = QCheckBox("Show agreement with the reference")
+        self.overlay.setToolTip("Green: both; vermillion: predicted only; blue: missed. For the shown slice")
+        self.overlay.toggled.connect(self._overlay_toggled)
+        legend = note(
+            f"<span style='color:{AGREED_COLOUR}'>■</span> agreement &nbsp; "
+            f"<span style='color:{EXTRA_COLOUR}'>■</span> extra &nbsp; "
+            f"<span style='color:{MISSED_COLOUR}'>■</span> missed"
+        )
+        column = QVBoxLayout()
+        column.setSpacing(GRID // 2)
+        for widget in (self.no_dice, self.dice, self.overlay, legend):
+            column.addWidget(widget)
+        return column
+
+    def _runs_part(self) -> QVBoxLayout:
+        self.runs = _table(("Run", "Mode", "Patients", "Time", "Dice", ""))
+        self.runs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.runs.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.runs.setMinimumHeight(104)
+        self.runs.itemSelectionChanged.connect(self._refresh_buttons)
+        self.use = QPushButton("Use")
+        self.use.setToolTip("Let this run's best model answer clicks and predict")
+        self.use.clicked.connect(self._use)
+        self.show_curves = QPushButton("Show curves")
+        self.show_curves.setToolTip("Show the learning curves of this run above")
+        self.show_curves.clicked.connect(self._show)
+        self.delete = QPushButton("Delete")
+        self.delete.setToolTip("Delete this run and its models from the disk")
+        self.delete.clicked.connect(self._delete)
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        for button in (self.use, self.show_curves, self.delete):
+            row.addWidget(button, 1)
+        column = QVBoxLayout()
+        column.setSpacing(GRID // 2)
+        column.addWidget(self.runs)
+        column.addLayout(row)
+        return column
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self.curves.set_look(look)
+
+    # --- actions ------------------------------------------------------------------------------------------------
+
+    def _overlay_toggled(self, shown: bool) -> None:
+        self._desk.tools.set(show_agreement=shown)
+
+    def _chosen(self) -> RunRow | None:
+        rows = list(reversed(self._desk.runs.rows))
+        number = self.runs.currentRow()
+        return rows[number] if self.runs.selectedItems() and 0 <= number < len(rows) else None
+
+    def _use(self) -> None:
+        if (row := self._chosen()) is not None:
+            self._desk.use_run(row.path)
+            self._refresh_runs()
+
+    def _show(self) -> None:
+        if (row := self._chosen()) is not None:
+            self._desk.runs.attach(row.path)
+
+    def _delete(self) -> None:
+        """Delete at the second click; the first asks, without a dialog."""
+        row = self._chosen()
+        if row is None:
+            return
+        if self._sure.isActive():
+            self._sure.stop()
+            self._desk.runs.delete(row)
+            self._refresh_buttons()
+        else:
+            self.delete.setText("Really delete?")
+            self._sure.start()
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def _refresh_curves(self) -> None:
+        feed = self._desk.runs.feed
+        self.curves.show_feed(feed)
+        if feed is None:
+            self.title.setText("No run yet")
+        else:
+            best = "" if feed.best_dice is None else f" · best Dice {dice_number(feed.best_dice)}"
+            self.title.setText(f"{run_number(feed.name).capitalize()} · {feed.state}{best}")
+
+    def _refresh_case(self) -> None:
+        case = self._desk.case
+        dice = case.dice if case is not None else None
+        self.overlay.setEnabled(case is not None and case.tally is not None)
+        self.overlay.setChecked(self._desk.tools.show_agreement)
+        self.dice.setVisible(dice is not None)
+        self.no_dice.setVisible(dice is None)
+        if dice is None:
+            if case is None:
+                self.no_dice.setText("No patient is open.")
+            elif case.tally is None:
+                self.no_dice.setText("No complete labels to compare with yet.")
+            else:
+                self.no_dice.setText("No prediction yet.")
+            return
+        entries = [(each.name, dice.get(each.value), class_colour(n)) for n, each in enumerate(case.classes)]
+        if len(entries) > 1:
+            entries.append(("mean", mean(list(dice.values())), None))
+        self.dice.setRowCount(len(entries))
+        for number, (name, value, colour) in enumerate(entries):
+            item = QTableWidgetItem(name)
+            if colour:
+                item.setIcon(swatch(colour))
+            self.dice.setItem(number, 0, item)
+            self.dice.setItem(number, 1, _right(dice_number(value)))
+        height = self.dice.horizontalHeader().height() + sum(map(self.dice.rowHeight, range(len(entries)))) + 4
+        self.dice.setFixedHeight(min(height, 180))
+
+    def _refresh_runs(self) -> None:
+        rows = list(reversed(self._desk.runs.rows))
+        chosen = self._chosen_name()
+        self.runs.setRowCount(len(rows))
+        used = {self._desk.answerer.run, self._desk.answerer.predictor}
+        for number, row in enumerate(rows):
+            texts = (
+                run_number(row.name).removeprefix("run "),
+                SHORT_MODES.get(row.task, row.task),
+                str(row.patients),
+                duration(row.seconds),
+                dice_number(row.dice),
+                "in use" if row.path in used else row.state if row.state not in ("finished",) else "",
+            )
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text) if column in (0, 1, 5) else _right(text)
+                item.setToolTip(f"{row.name}: {row.state}, step {row.step}")
+                self.runs.setItem(number, column, item)
+            if row.name == chosen:
+                self.runs.selectRow(number)
+        if rows and not self.runs.selectedItems():
+            self.runs.selectRow(0)
+        self._refresh_buttons()
+
+    def _chosen_name(self) -> str | None:
+        items = self.runs.selectedItems()
+        return items[0].toolTip().partition(":")[0] if items else None
+
+    def _refresh_buttons(self) -> None:
+        row = self._chosen()
+        self._sure.stop()
+        self.delete.setText("Delete")
+        self.delete.setEnabled(row is not None)
+        self.show_curves.setEnabled(row is not None and row.path != self._desk.runs.run)
+        self.use.setEnabled(row is not None and row.usable)
+
+
+def _table(headings: tuple[str, ...]) -> QTableWidget:
+    table = QTableWidget(0, len(headings))
+    table.setHorizontalHeaderLabels(headings)
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    header = table.horizontalHeader()
+    header.setMinimumSectionSize(30)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    return table
+
+
+def _right(text: str) -> QTableWidgetItem:
+    item = QTableWidgetItem(text)
+    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return item

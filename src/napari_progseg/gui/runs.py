@@ -1,0 +1,220 @@
+"""The runs of a project: start, pause, stop, follow, list, delete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from ..errors import UserError
+from ..project import Project
+from ..training.config import RunConfig
+from . import engine
+from .background import Background, Job, Problem, called
+from .bridge import News, following
+from .feed import RunFeed
+
+LIVE = ("running", "paused", "new")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the table shows it."""
+
+    path: Path
+    name: str
+    task: str
+    state: str
+    step: int
+    patients: int
+    seconds: float
+    dice: float | None
+    usable: bool
+
+
+class Runs(QObject):
+    """The runs of the open project and the one that is followed. Lives on the GUI thread."""
+
+    listed = Signal()
+    news = Signal()  # the feed changed
+    previewed = Signal(object)  # Preview
+    improved = Signal()  # a run wrote a checkpoint, so better models may be there
+    failed = Signal(str)
+
+    def __init__(self, background: Background) -> None:
+        super().__init__()
+        self._background = background
+        self._following: Job | None = None
+        self.project: Project | None = None
+        self.rows: tuple[RunRow, ...] = ()
+        self.feed: RunFeed | None = None
+        self.run: Path | None = None
+        self.starting = False
+
+    def set_project(self, project: Project | None) -> None:
+        """Show the runs of another project; a run that is alive there is followed."""
+        self.detach()
+        self.project, self.rows, self.feed, self.run = project, (), None, None
+        self.news.emit()
+        self.refresh()
+
+    # --- the list -----------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the list of runs again, in the background."""
+        if self.project is None:
+            self.listed.emit()
+        else:
+            self._background.start("listing the runs", called(list_runs, self.project), self._listed)
+
+    def _listed(self, rows: Any) -> None:
+        if isinstance(rows, Problem):
+            self.failed.emit(rows.text)
+            return
+        self.rows = rows
+        alive = [row for row in rows if row.state in LIVE]
+        if alive and not self.live:
+            self.attach(alive[-1].path)
+        elif self.run is None and rows:
+            self.attach(rows[-1].path)  # an ended run: its curves are shown
+        self.listed.emit()
+
+    def delete(self, row: RunRow) -> None:
+        """Delete a run folder; a running one is refused."""
+        if row.state in LIVE or (self.run == row.path and self.live):
+            self.failed.emit(f"{row.name} is still running, so it was not deleted. Stop it first.")
+            return
+        if self.run == row.path:
+            self.detach()
+            self.run = self.feed = None
+            self.news.emit()
+        self._background.start(f"deleting {row.name}", called(shutil.rmtree, row.path), self._failed_only, self.refresh)
+
+    def _failed_only(self, value: Any) -> None:
+        if isinstance(value, Problem):
+            self.failed.emit(value.text)
+
+    # --- one run ------------------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> bool:
+        """Whether the followed run goes on (also while it is paused)."""
+        return self.feed is not None and not self.feed.ended and self._following is not None
+
+    def start(self, config: RunConfig) -> None:
+        """Make a run and start it; follows it as soon as it is there."""
+        if self.project is None or self.starting:
+            return
+        self.starting = True
+        self.news.emit()
+        self._background.start(
+            "starting a run", called(engine.start_run, self.project, config, threads()), self._started
+        )
+
+    def _started(self, run_dir: Any) -> None:
+        self.starting = False
+        if isinstance(run_dir, Problem):
+            self.failed.emit(run_dir.text)
+            self.news.emit()
+            return
+        self.attach(run_dir)
+        self.refresh()
+
+    def attach(self, run_dir: Path) -> None:
+        """Follow a run from its first event."""
+        self.detach()
+        self.run = run_dir
+        self.feed = RunFeed(run_dir.name, task_of(run_dir))
+        self._following = self._background.start(
+            f"following {run_dir.name}", following(run_dir), self._news, self._ended
+        )
+        self.news.emit()
+
+    def detach(self) -> None:
+        """Stop following; the run itself goes on."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+
+    def pause(self) -> None:
+        """Pause the run, or let it go on."""
+        if self.live:
+            self._request(want="run" if self.feed.state == "paused" else "pause")
+
+    def stop(self) -> None:
+        """Stop the run; it saves its state and can be resumed."""
+        if self.live:
+            self._request(want="stop")
+
+    def preview(self, case_id: str) -> None:
+        """Ask the run to keep predicting this case."""
+        if self.live:
+            self._request(preview=case_id)
+
+    def _request(self, want: str | None = None, preview: str | None = None) -> None:
+        try:
+            engine.request(self.run, want, preview)
+        except (UserError, OSError) as error:
+            self.failed.emit(str(error))
+
+    def _news(self, news: News | Problem) -> None:
+        if isinstance(news, Problem):
+            self.failed.emit(news.text)
+            return
+        before = (self.feed.checkpoint_step, self.feed.best, self.feed.state)
+        self.feed.update(news.events)
+        if (self.feed.checkpoint_step, self.feed.best) != before[:2]:
+            self.improved.emit()
+        if news.preview is not None:
+            self.previewed.emit(news.preview)
+        if self.feed.state == "failed" != before[2]:
+            self.failed.emit(self.feed.message)
+        self.news.emit()
+
+    def _ended(self) -> None:
+        self._following = None
+        if self.feed is not None and not self.feed.ended:
+            self.feed.state = "dead"
+        self.news.emit()
+        self.refresh()
+
+
+def list_runs(project: Project) -> tuple[RunRow, ...]:
+    """Read what the table of runs shows, oldest first; unreadable runs are left out. Runs in a worker."""
+    rows = []
+    for path in project.runs():
+        try:
+            state = engine.status(path)
+        except (UserError, OSError, ValueError):
+            continue
+        rows.append(
+            RunRow(
+                path,
+                path.name,
+                state.task,
+                state.state,
+                state.step,
+                len(state.train_cases),
+                state.seconds,
+                state.best_dice,
+                engine.has_model(path),
+            )
+        )
+    return tuple(rows)
+
+
+def task_of(run_dir: Path) -> str:
+    """Return the task of a run from its config."""
+    try:
+        return RunConfig.model_validate_json((run_dir / "config.json").read_text(encoding="utf-8")).task
+    except (OSError, ValueError):
+        return "segmentation"
+
+
+def threads() -> int:
+    """Return how many threads a run may use so that the window stays quick."""
+    return max(1, (os.cpu_count() or 2) - 1)

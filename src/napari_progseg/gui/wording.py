@@ -1,0 +1,110 @@
+"""The sentences and numbers of the dock, as plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..volume import LabelClass
+
+NOT_AVAILABLE = "n/a"
+_LINE = 46
+MODES = {"segmentation": "Automatic masks", "interactive": "Masks from clicks"}
+SHORT_MODES = {"segmentation": "automatic", "interactive": "clicks"}
+
+
+def thousands(number: int) -> str:
+    """Write 1240 as ``1 240`` with a narrow no-break space."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def dice_number(value: float | None, digits: int = 3) -> str:
+    """Write a Dice value with three digits, ``n/a`` where there is none."""
+    return NOT_AVAILABLE if value is None else f"{value:.{digits}f}"
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Average the values that exist."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def canvas_text(dice: Mapping[int, float | None] | None, classes: Sequence[LabelClass], source: str) -> str:
+    """Write the line on the canvas, such as ``Dice 0.91 (left 0.93, right 0.89) · run 0007 step 1 240``."""
+    if dice is None:
+        return source
+    names = {each.value: each.name for each in classes}
+    text = f"Dice {dice_number(mean(list(dice.values())), 2)}"
+    if len(dice) > 1:
+        text += " (" + ", ".join(f"{names.get(v, v)} {dice_number(d, 2)}" for v, d in dice.items()) + ")"
+    if not source:
+        return text
+    # a canvas beside the dock is about this wide
+    return f"{text}\n{source}" if len(text) + len(source) > _LINE else f"{text} · {source}"
+
+
+def run_number(name: str) -> str:
+    """Write the number of a run folder, ``run 0007`` for ``0007-first``."""
+    number = name.partition("-")[0]
+    return f"run {number}" if number.isdecimal() else name
+
+
+def source_text(run: str, step: int, dice: float | None) -> str:
+    """Name what answers the clicks, such as ``run 0007 · step 1 200 · Dice 0.87 on validation``."""
+    text = f"{run_number(run)} · step {thousands(step)}"
+    return text if dice is None else f"{text} · Dice {dice_number(dice, 2)} on validation"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration as minutes, or seconds below one and a half minutes."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(0, round(seconds)):d} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60):d} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def latency(seconds: float) -> str:
+    """Write how long an answer took."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def size_text(shape_zyx: Sequence[int]) -> str:
+    """Write a shape as ``36×50×35``, ordered z, y, x."""
+    return "×".join(str(n) for n in shape_zyx)
+
+
+def spacing_text(spacing_zyx_mm: Sequence[float]) -> str:
+    """Write a spacing as ``1.0×0.8×0.8 mm``, ordered z, y, x."""
+    return "×".join(f"{value:.3g}" if value < 1 else f"{value:.1f}" for value in spacing_zyx_mm) + " mm"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write ``1 patient`` or ``3 patients``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def training_sentence(
+    task: str, classes: Sequence[LabelClass], train: int, validation: int, minutes: float, device: str, start: str
+) -> str:
+    """Say what *Start* will do, or what is missing before it can."""
+    if train == 0:
+        return "Tick at least one labelled patient to train on."
+    names = [each.name for each in classes]
+    what = ", ".join(names) if len(names) <= 3 else counted(len(names), "structure")
+    goal = f"Learn {what}" if task == "segmentation" else f"Learn to turn clicks into {what}"
+    text = f"{goal} from {counted(train, 'patient')}"
+    text += f", checked on {counted(validation, 'other', 'others')}" if validation else ", without a check on others"
+    text += f", starting from {run_number(start)}" if start else ""
+    return f"{text}; {minutes:g} min on {device}. You can go on working meanwhile."
+
+
+def outside_sentence(values: Sequence[int], classes: Sequence[LabelClass]) -> str:
+    """Say why a painted value was refused."""
+    known = ", ".join(f"{each.name} = {each.value}" for each in classes)
+    named = ", ".join(str(value) for value in values)
+    return (
+        f"Value {named} is no class of this project ({known}), so the stroke was taken back; "
+        "everything else is kept. Choose a class in the Annotate tab and paint again."
+    )

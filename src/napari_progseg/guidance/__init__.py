@@ -1,0 +1,1 @@
+"""Clicks: the value, their maps as input channels, and the simulated user."""

@@ -1,0 +1,74 @@
+"""From a plan to a network."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.nets import BasicUNet, DynUNet
+from torch import nn
+
+from ..data.plan import Plan
+from .norm import replace_instance_norms
+
+
+def build_network(plan: Plan, *, seed: int) -> nn.Module:
+    """Build the network a plan describes, with one output channel (logit) per class.
+
+    Parameters
+    ----------
+    plan : Plan
+        Gives dimensions, channels, widths and strides.
+    seed : int
+        Seeds the initial weights; the global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _ARCHITECTURES[plan.architecture](plan)
+        replace_instance_norms(network)
+    return network
+
+
+def _basic_unet(plan: Plan) -> nn.Module:
+    """Five levels as in the limited-data paper, section 2.1: 23 convolutions, ReLU, no norm in `paper`."""
+    widths = (*plan.widths, plan.widths[0])
+    return BasicUNet(
+        spatial_dims=plan.dims,
+        in_channels=plan.input_channels,
+        out_channels=len(plan.classes),
+        features=widths,
+        act=("relu", {"inplace": True}),
+        norm=("instance", {"affine": True}) if plan.norm == "instance" else None,
+        dropout=0.0,
+        upsample="deconv",
+    )
+
+
+def _dynunet(plan: Plan) -> nn.Module:
+    strides = [(1,) * plan.dims, *plan.strides]
+    return DynUNet(
+        spatial_dims=plan.dims,
+        in_channels=plan.input_channels,
+        out_channels=len(plan.classes),
+        kernel_size=[_kernel(before) for before in (strides[0], *strides[1:])],
+        strides=strides,
+        upsample_kernel_size=list(plan.strides),
+        filters=list(plan.widths),
+        norm_name=("instance", {"affine": True}),
+        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        deep_supervision=False,
+    )
+
+
+def _kernel(stride: tuple[int, ...]) -> tuple[int, ...]:
+    """Three voxels along every axis."""
+    return (3,) * len(stride)
+
+
+_ARCHITECTURES = {"basic_unet": _basic_unet, "dynunet": _dynunet}
+
+
+def convolutions(network: nn.Module) -> list[nn.Module]:
+    """List all convolutions, transposed ones too, in order of definition."""
+    kinds = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+

@@ -1,0 +1,242 @@
+"""The document that says what a run does: frozen, checked, saved beside every model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import UserError
+
+Task = Literal["segmentation", "interactive"]
+PresetName = Literal["paper", "default", "tiny"]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; an unknown name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(Section):
+    """The network. `dims` None lets the data decide (algorithms: plan from data)."""
+
+    architecture: Literal["dynunet", "basic_unet"] = "dynunet"
+    dims: Literal[2, 3] | None = None
+    width: int = Field(16, ge=1, description="features at full resolution; doubled at every level")
+    max_width: int = Field(320, ge=1, description="most features of a level")
+    levels: int = Field(4, ge=1, le=7, description="most resolution levels below the first")
+    norm: Literal["instance", "none"] = "instance"
+
+
+class PatchConfig(Section):
+    """What one batch holds. Sizes are in voxels, ordered (z, y, x) or (y, x)."""
+
+    size: tuple[int, ...] | None = Field(None, description="None: the median shape within `voxels`")
+    voxels: int = Field(16_384, ge=64, description="most voxels of a patch")
+    batch: int = Field(32, ge=1)
+    batch_voxels: int | None = Field(None, description="lowers the batch so that it holds at most so many voxels")
+    foreground: float = Field(0.5, ge=0, le=1, description="share of patches centred on a labelled voxel")
+    without_repetition: bool = Field(False, description="every slice once before any comes again (2D)")
+
+
+class OptimiserConfig(Section):
+    """Loss, optimiser and learning rate."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adamw"
+    rate: float = Field(3e-3, gt=0)
+    warmup: float = Field(0.02, ge=0, le=0.5, description="share of the run with a rising rate")
+    power: float = Field(0.9, ge=0, description="polynomial decay of the rate; 0 keeps it constant")
+    weight_decay: float = Field(1e-4, ge=0)
+    clip: float | None = Field(12.0, description="largest gradient norm")
+    average: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights; 0 uses the last weights")
+    loss: Literal["dice_ce", "ce"] = "dice_ce"
+
+
+class AugmentConfig(Section):
+    """Random changes of training patches; `probability` scales the chance of each kind."""
+
+    enabled: bool = True
+    rotation_degrees: float = Field(20.0, ge=0, le=180)
+    scale: float = Field(0.25, ge=0, lt=1, description="largest relative change of size")
+    shift: float = Field(0.1, ge=0, le=0.5, description="largest shift as a share of the patch")
+    elastic: float = Field(0.06, ge=0, le=0.3, description="elastic displacement as a share of the patch")
+    intensity: float = Field(1.0, ge=0, le=3, description="strength of contrast, gamma, bias field and noise")
+    mirror: bool = Field(False, description="left-right mirroring; wrong where sides are told apart")
+
+
+class ClickConfig(Section):
+    """Click maps and simulated clicks (limited-data paper, section 2.3; algorithms 4.3)."""
+
+    sigma_mm: float = Field(3.0, gt=0)
+    sigma_voxels: float | None = Field(None, description="fixed width in voxels, the faithful reading")
+    combine: Literal["max", "sum"] = "max"
+    most: int = Field(5, ge=1, le=20, description="most simulated clicks of a training sample")
+    background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
+    none: float = Field(0.3, ge=0, le=1, description="share of samples without clicks, all classes learned")
+    previous_mask: bool = True
+    previous_dropout: float = Field(0.3, ge=0, le=1)
+    min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
+
+
+class BudgetConfig(Section):
+    """When the run ends: after so many steps or minutes, never both."""
+
+    steps: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> BudgetConfig:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("give budget.steps or budget.minutes, one of the two")
+        return self
+
+
+class ValidationConfig(Section):
+    """How often and on how much the run is validated."""
+
+    times: int = Field(12, ge=1, description="planned validations of a run, the last at its end")
+    share: float = Field(0.2, gt=0, le=1, description="largest share of the time")
+    clicks: int = Field(1, ge=0, description="simulated clicks for interactive models")
+
+
+class RunConfig(Section):
+    """Everything that decides a run.
+
+    Parameters
+    ----------
+    task : {"segmentation", "interactive"}
+        What the network learns.
+    name : str
+        Name of the run folder after its number.
+    train, validation : tuple of str
+        Case ids.
+    init : str or None
+        Run whose weights the network starts from.
+    """
+
+    task: Task
+    name: str = Field("run", pattern=r"^[\w.-]{1,64}$")
+    preset: PresetName = "tiny"
+    train: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    seed: int = Field(0, ge=0, lt=2**31)
+    device: str = "auto"
+    init: str | None = None
+    model: ModelConfig = ModelConfig()
+    patches: PatchConfig = PatchConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    augment: AugmentConfig = AugmentConfig()
+    clicks: ClickConfig = ClickConfig()
+    budget: BudgetConfig
+    validate_on: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _possible(self) -> RunConfig:
+        if shared := set(self.train) & set(self.validation):
+            raise ValueError(f"train and validation share the cases {', '.join(sorted(shared))}")
+        if self.patches.size is not None and self.model.dims not in (None, len(self.patches.size)):
+            raise ValueError(f"patches.size {self.patches.size} does not fit model.dims {self.model.dims}")
+        if self.patches.without_repetition and self.model.dims == 3:
+            raise ValueError("patches.without_repetition draws slices and needs model.dims = 2")
+        return self
+
+
+# What each preset changes; the rest stands above. "paper" is algorithms 4.1, word for word where the paper is explicit.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {
+        "model": {"architecture": "basic_unet", "dims": 2, "width": 64, "max_width": 1024, "norm": "none"},
+        "patches": {"size": (96, 96), "batch": 32, "foreground": 0.0, "without_repetition": True},
+        "optimiser": {
+            "name": "adam",
+            "rate": 1e-5,
+            "warmup": 0.0,
+            "power": 0.0,
+            "weight_decay": 0.0,
+            "clip": None,
+            "average": 0.0,
+            "loss": "ce",
+        },
+        "augment": {"enabled": False},
+        "clicks": {
+            "sigma_voxels": 2.0,
+            "combine": "sum",
+            "none": 0.0,
+            "previous_mask": False,
+            "min_component": 0,
+        },
+    },
+    "default": {
+        "model": {"width": 32, "levels": 5},
+        "patches": {"voxels": 128**3, "batch": 32, "batch_voxels": 2 * 128**3},
+        "optimiser": {"rate": 1e-3, "average": 0.999},
+    },
+    "tiny": {
+        "model": {"width": 16, "max_width": 128, "levels": 3},
+        "patches": {"voxels": 48 * 64 * 48, "batch": 32, "batch_voxels": 2 * 48 * 64 * 48},
+    },
+}
+
+
+def preset_config(name: PresetName, task: Task, **fields: Any) -> RunConfig:
+    """Build the settings of a preset.
+
+    Parameters
+    ----------
+    name : {"paper", "default", "tiny"}
+        ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains usefully
+        on two CPU cores in minutes.
+    task : {"segmentation", "interactive"}
+        What the network learns.
+    **fields
+        Further fields of `RunConfig`; ``budget`` is required.
+    """
+    return _checked({"task": task, "preset": name, **PRESETS[name], **fields})
+
+
+def apply_settings(config: RunConfig, settings: list[str]) -> RunConfig:
+    """Return the config with ``section.field=value`` settings applied.
+
+    Raises
+    ------
+    UserError
+        If a setting has no ``=``, names no field, or its value is refused.
+    """
+    document = config.model_dump()
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        *sections, field = path.strip().split(".")
+        target: Any = document
+        for section in sections:
+            target = target.get(section) if isinstance(target, dict) else None
+        if not equals or not isinstance(target, dict) or field not in target:
+            raise UserError(
+                f"{setting!r} is no setting; nothing was started; write section.field=value, for instance model.dims=2"
+            )
+        target[field] = _value(text)
+    return _checked(document)
+
+
+def _value(text: str) -> Any:
+    if "," in text and not text.strip().startswith("["):
+        return tuple(_value(part) for part in text.split(","))
+    try:
+        return json.loads(text.strip().replace("None", "null").replace("True", "true").replace("False", "false"))
+    except ValueError:
+        return text.strip()
+
+
+def _checked(document: dict[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(document)
+    except ValidationError as error:
+        raise UserError(sentence_of(error)) from error
+
+
+def sentence_of(error: ValidationError) -> str:
+    """Say in one sentence which setting was refused and why."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"the setting {field or 'of the run'} was refused: {reason}; nothing was started; change it and try again"

@@ -1,0 +1,148 @@
+"""What a run tells the world: frozen events, one JSON line each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+DicePerCase = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run, or its continuation, begins at `step`; `sentence` says in words what it does."""
+
+    step: int
+    sentence: str
+    device: str
+    steps: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimiser step. `progress` is in [0, 1]; `seconds` counts from the first step, pauses left out."""
+
+    step: int
+    progress: float
+    loss: float
+    rate: float
+    seconds: float
+    epoch: int
+    patch: tuple[int, ...]
+    batch: int
+    active_cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """Validation Dice per case and class; None stands for n/a (empty against empty)."""
+
+    step: int
+    progress: float
+    seconds: float
+    mean_dice: float | None
+    cases: DicePerCase
+    best: bool
+    clicks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """A complete checkpoint lies in the run folder under `path` (relative)."""
+
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """The live prediction of a case lies in `path` (relative to the run, `preview/SEQUENCE.npz`)."""
+
+    step: int
+    sequence: int
+    case: str
+    path: str
+    dice: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The run waits; a request with want = run continues it."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The run goes on after a pause."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence for the user that changes nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run ended by itself (`reason` "budget") or was stopped ("stopped"); all is saved."""
+
+    step: int
+    seconds: float
+    reason: str
+    best_dice: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run ended with an error; `message` says what happened, what is safe and what to do."""
+
+    step: int
+    message: str
+
+
+Event = Started | StepDone | Validated | Checkpointed | Previewed | Paused | Continued | Said | Finished | Failed
+_KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        Started,
+        StepDone,
+        Validated,
+        Checkpointed,
+        Previewed,
+        Paused,
+        Continued,
+        Said,
+        Finished,
+        Failed,
+    )
+}
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """Turn an event into a JSON-able record with its type's name."""
+    return {"type": type(event).__name__, **asdict(event)}
+
+
+def from_record(record: dict[str, Any]) -> Event | None:
+    """Rebuild an event; None for a type that this version does not know."""
+    fields = dict(record)
+    kind = _KINDS.get(fields.pop("type", ""))
+    if kind is None:
+        return None
+    known = {name: tuple(v) if name == "patch" else v for name, v in fields.items() if name in kind.__slots__}  # type: ignore[attr-defined]
+    return kind(**known)
+
+
+def from_line(line: str) -> Event | None:
+    """Rebuild an event from a line of ``events.jsonl``; None for a torn or unknown line."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return from_record(record) if isinstance(record, dict) else None

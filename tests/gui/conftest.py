@@ -1,0 +1,217 @@
+"""A project of small made-up scans, a fake engine that needs no torch, and a guard against running workers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_progseg.geometry import Geometry
+from napari_progseg.project import Project
+from napari_progseg.training.config import preset_config
+from napari_progseg.training.events import Event, Finished, Previewed, Started, StepDone, Validated
+from napari_progseg.volume import LabelMap
+
+SHAPE = (12, 20, 16)
+SPACING = (3.0, 1.0, 1.0)
+BALL = (slice(4, 9), slice(6, 14), slice(4, 12))
+
+
+@pytest.fixture(autouse=True)
+def no_running_workers(request):
+    """Fail a GUI test that leaves a worker running."""
+    yield
+    if "qapp" in request.fixturenames:
+        from superqt.utils._qthreading import WorkerBase  # no public accessor upstream
+
+        running = [worker for worker in WorkerBase._worker_set if worker.is_running]
+        WorkerBase.await_workers(5_000)
+        assert not running
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch, tmp_path):
+    """Keep the user's own settings and data out of the tests."""
+    from napari_progseg.gui import recent
+
+    monkeypatch.setattr(recent.platformdirs, "user_config_path", lambda app: tmp_path / "config")
+    monkeypatch.setattr(recent.platformdirs, "user_data_path", lambda app: tmp_path / "data")
+
+
+def write_scan(folder: Path, name: str, labelled: bool, values: tuple[int, ...] = (1,)) -> None:
+    """Write one scan with a bright box, and its label."""
+    rng = np.random.default_rng(len(name))
+    image = rng.normal(0, 20, SHAPE).astype(np.int16)
+    labels = np.zeros(SHAPE, np.uint8)
+    for n, value in enumerate(values):
+        box = tuple(slice(part.start, part.stop) for part in BALL)
+        box = (slice(BALL[0].start + n * 2, BALL[0].stop), *box[1:])
+        image[box] += 500
+        labels[box] = value
+    geometry = Geometry.from_spacing(SHAPE, SPACING)
+    for kind, array in (("images", image), ("labels", labels)):
+        if kind == "images" or labelled:
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            stored = nib.Nifti1Image(np.ascontiguousarray(geometry.from_canonical(array)), geometry.affine_ras)
+            nib.save(stored, folder / kind / f"{name}.nii.gz")
+
+
+@pytest.fixture
+def cohort(tmp_path) -> Path:
+    """Four scans, three of them labelled with the values 1 and 2."""
+    folder = tmp_path / "cohort"
+    for number in range(4):
+        write_scan(folder, f"case-{number}", labelled=number < 3, values=(1, 2))
+    return folder
+
+
+@pytest.fixture
+def project(cohort) -> Project:
+    """A project of that cohort with the classes left and right."""
+    return Project.create(cohort / "project", cohort / "images", cohort / "labels", {"left": (1,), "right": (2,)})
+
+
+class FakeSession:
+    """Answers a click with a plane of its label."""
+
+    delay = 0.0
+    seen: list[int] = []  # noqa: RUF012  reset by the fixture
+
+    def __init__(self, model) -> None:
+        self.images = 0
+
+    def set_image(self, volume) -> None:
+        self.images += 1
+
+    def answer(self, clicks, revision, current=None):
+        time.sleep(self.delay)
+        self.seen.append(revision)
+        z, _, _ = clicks[-1].voxel_zyx
+        labels = np.full((1, 4, 4), clicks[-1].label if clicks[-1].inside else 0, np.uint8)
+        return SimpleNamespace(patches=(((slice(z, z + 1), slice(0, 4), slice(0, 4)), labels),), seconds=self.delay)
+
+
+class FakeEngine:
+    """Stands in for `napari_progseg.gui.engine`: runs that are only lists of events."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str | None, str | None]] = []
+        self.states: dict[str, str] = {}
+        self.events: dict[str, list[Event]] = {}
+        self.go = threading.Event()
+        self.started: list[object] = []
+
+    def add_run(self, project: Project, name: str, task: str, state: str = "finished") -> Path:
+        run = project.runs_dir / name
+        run.mkdir(parents=True)
+        config = preset_config("tiny", task, budget={"minutes": 1})
+        (run / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
+        self.states[name] = state
+        self.events.setdefault(name, some_events())
+        return run
+
+    def prepare(self) -> str:
+        return "CPU · 2 threads"
+
+    def load_trained(self, run: Path):
+        return SimpleNamespace(name=run.name, step=1200, dice=0.87, config=None)
+
+    def make_session(self, model) -> FakeSession:
+        return FakeSession(model)
+
+    def predict_volume(self, model, volume, progress, cancelled) -> LabelMap:
+        labels = np.zeros(volume.image.shape, np.uint8)
+        for z in range(len(labels)):
+            if cancelled():
+                raise InterruptedError
+            labels[z] = volume.image[z] > 250
+            progress((z + 1) / len(labels))
+        return LabelMap(labels, volume.geometry)
+
+    def start_run(self, project, config, threads) -> Path:
+        self.started.append(config)
+        return self.add_run(project, f"{len(project.runs()) + 1:04d}-{config.name}", config.task, "running")
+
+    def request(self, run, want=None, preview=None) -> None:
+        self.requests.append((run.name, want, preview))
+        if want == "stop":
+            self.states[run.name] = "stopped"
+
+    def follow(self, run: Path) -> Iterator[Event | None]:
+        yield from self.events[run.name]
+        while self.states[run.name] == "running":
+            time.sleep(0.02)
+            yield None
+        yield Finished(40, 4.0, "stopped" if self.states[run.name] == "stopped" else "budget", 0.8)
+
+    def status(self, run: Path):
+        return SimpleNamespace(
+            task="interactive" if "inter" in run.name else "segmentation",
+            state=self.states[run.name],
+            step=40,
+            seconds=60.0,
+            best_dice=0.8,
+            train_cases=("case-0",),
+        )
+
+    def has_model(self, run: Path) -> bool:
+        return True
+
+
+def some_events() -> list[Event]:
+    steps = [StepDone(n, n / 100, 1 / n, 1e-3, n * 0.1, 0, (8, 8), 4, 2) for n in range(1, 41)]
+    cases = {"case-1": {"left": 0.8, "right": None}}
+    return [Started(0, "Learn from 2 patients.", "cpu"), *steps, Validated(40, 0.4, 4.0, 0.8, cases, True)]
+
+
+def preview_file(run: Path, labels: np.ndarray, case: str) -> Previewed:
+    (run / "preview").mkdir(exist_ok=True)
+    np.savez_compressed(run / "preview" / "1.npz", labels=labels)
+    return Previewed(40, 1, case, "preview/1.npz", {})
+
+
+@pytest.fixture
+def engine(monkeypatch) -> FakeEngine:
+    """Replace the door to torch."""
+    from napari_progseg.gui import engine as real
+
+    fake = FakeEngine()
+    replaced = ("prepare", "load_trained", "make_session", "predict_volume", "start_run", "request", "follow", "status")
+    for name in (*replaced, "has_model"):
+        monkeypatch.setattr(real, name, getattr(fake, name))
+    FakeSession.delay = 0.0
+    FakeSession.seen = []
+    return fake
+
+
+@pytest.fixture
+def dock(make_napari_viewer_proxy, engine, qtbot):
+    """The dock in a real viewer, with all its work ended afterwards."""
+    from napari_progseg.gui import ProgSegDock
+
+    viewer = make_napari_viewer_proxy()
+    dock = ProgSegDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    yield dock
+    dock.desk.close()
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+
+
+@pytest.fixture
+def opened(dock, project, qtbot):
+    """The dock with case-0 open."""
+    open_case(dock, project, qtbot, "case-0")
+    return dock
+
+
+def open_case(dock, project, qtbot, case_id: str) -> None:
+    if dock.desk.project is None:
+        assert dock.open_project(project.root)
+    dock.open_case(case_id)
+    qtbot.waitUntil(lambda: dock.desk.case is not None and dock.desk.case.id == case_id, timeout=10_000)
