@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +103,6 @@ class FakeEngine:
         self.requests: list[tuple[str, str | None, str | None]] = []
         self.states: dict[str, str] = {}
         self.events: dict[str, list[Event]] = {}
-        self.go = threading.Event()
         self.started: list[object] = []
 
     def add_run(self, project: Project, name: str, task: str, state: str = "finished") -> Path:
@@ -115,6 +113,12 @@ class FakeEngine:
         self.states[name] = state
         self.events.setdefault(name, some_events())
         return run
+
+    def add_preview(self, run: Path, labels: np.ndarray, case: str) -> None:
+        """Let the run show the live prediction of a case."""
+        (run / "preview").mkdir(exist_ok=True)
+        np.savez_compressed(run / "preview" / "1.npz", labels=labels)
+        self.events[run.name].append(Previewed(40, 1, case, "preview/1.npz", {}))
 
     def prepare(self) -> str:
         return "CPU · 2 threads"
@@ -168,12 +172,6 @@ def some_events() -> list[Event]:
     steps = [StepDone(n, n / 100, 1 / n, 1e-3, n * 0.1, 0, (8, 8), 4, 2) for n in range(1, 41)]
     cases = {"case-1": {"left": 0.8, "right": None}}
     return [Started(0, "Learn from 2 patients.", "cpu"), *steps, Validated(40, 0.4, 4.0, 0.8, cases, True)]
-
-
-def preview_file(run: Path, labels: np.ndarray, case: str) -> Previewed:
-    (run / "preview").mkdir(exist_ok=True)
-    np.savez_compressed(run / "preview" / "1.npz", labels=labels)
-    return Previewed(40, 1, case, "preview/1.npz", {})
 
 
 @pytest.fixture

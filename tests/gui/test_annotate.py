@@ -95,8 +95,6 @@ def test_a_click_gives_a_mask_that_undo_takes_back(interactive, qtbot) -> None:
 
 
 def test_only_the_newest_of_quick_clicks_is_answered(interactive, qtbot) -> None:
-    from napari_progseg.gui import engine as _  # noqa: F401
-
     session = _session_class(interactive)
     session.delay = 0.2
     case = interactive.desk.case
@@ -139,13 +137,13 @@ def test_the_agreement_layer_compares_the_shown_slice_only(interactive, qtbot) -
     qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
     desk.viewer.dims.point = [6 * 3.0, 0, 0]
     desk.tools.set(show_agreement=True)
-    shown = np.flatnonzero(desk.case.agreement_layer.data.any(axis=(1, 2)))
+    shown = np.flatnonzero(desk.case.agreement.layer.data.any(axis=(1, 2)))
     assert shown.tolist() == [6]
     assert not desk.case.prediction_layer.visible
     desk.viewer.dims.point = [7 * 3.0, 0, 0]
-    assert desk.case.agreement_layer.data[7].any()
+    assert desk.case.agreement.layer.data[7].any()
     desk.tools.set(show_agreement=False)
-    assert not desk.case.agreement_layer.visible
+    assert not desk.case.agreement.layer.visible
     assert desk.case.prediction_layer.visible
 
 
@@ -254,7 +252,7 @@ def test_removed_layers_come_back_when_they_are_needed(interactive, qtbot) -> No
     interactive.desk.accept()
     interactive.desk.tools.set(tool="paint")
     case.pick_tool()
-    assert layers.selection.active is case.labels_layer
+    assert layers.selection.active.name == "mine"
     qtbot.waitUntil(lambda: not interactive.desk.background.busy, timeout=5000)
 
 

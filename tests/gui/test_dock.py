@@ -107,12 +107,10 @@ def test_the_footer_keeps_its_place_when_nothing_runs(dock) -> None:
 
 
 def test_a_running_run_is_found_again_and_shows_the_open_case_live(dock, engine, project, qtbot) -> None:
-    from conftest import preview_file
-
     run = engine.add_run(project, "0001-segm", "segmentation", "running")
     live = np.zeros((12, 20, 16), np.uint8)
     live[4:9, 6:14, 4:12] = 1
-    engine.events["0001-segm"].append(preview_file(run, live, "case-0"))
+    engine.add_preview(run, live, "case-0")
     dock.open_project(project.root)
     qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
     dock.open_case("case-0")

@@ -22,10 +22,10 @@ def test_durations_read_well(seconds, text) -> None:
 
 
 def test_the_sentence_says_what_start_will_do() -> None:
-    assert wording.training_sentence("segmentation", CLASSES, 0, 0, 5, "GPU", "").startswith("Tick")
-    text = wording.training_sentence("interactive", CLASSES, 3, 1, 5.0, "this GPU", "0002-x")
+    assert wording.training_sentence("segmentation", CLASSES, 0, 0, 5, "GPU").startswith("Tick")
+    text = wording.training_sentence("interactive", CLASSES, 3, 1, 5.0, "this GPU")
     assert text == (
-        "Learn to turn clicks into left, right from 3 patients, checked on 1 other, starting from run 0002; "
+        "Learn to turn clicks into left, right from 3 patients, checked on 1 other; "
         "5 min on this GPU. You can go on working meanwhile."
     )
 

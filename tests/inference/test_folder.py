@@ -27,7 +27,7 @@ def threshold(model: Any, volume: Volume) -> LabelMap:
 
 
 class Marking:
-    """A session whose answer marks the last click's voxel, so that order and region can be seen."""
+    """A session whose answer writes each click's number at its voxel, so that order and place can be seen."""
 
     def __init__(self, model: Any) -> None:
         self.shape: tuple[int, ...] = ()
@@ -36,10 +36,10 @@ class Marking:
         self.shape = volume.image.shape
 
     def answer(self, clicks: Sequence[Click], revision: int, current: Any = None) -> SimpleNamespace:
-        assert revision == len(clicks)
         assert current.shape == self.shape
-        region = tuple(slice(index, index + 1) for index in clicks[-1].voxel_zyx)
-        return SimpleNamespace(patches=((region, np.full((1, 1, 1), revision, np.uint8)),))
+        regions = [tuple(slice(index, index + 1) for index in click.voxel_zyx) for click in clicks]
+        marks = [np.full((1, 1, 1), number, np.uint8) for number in range(1, len(clicks) + 1)]
+        return SimpleNamespace(patches=tuple(zip(regions, marks, strict=True)))
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_a_broken_scan_does_not_stop_the_others(images: Path, tmp_path: Path) ->
     assert not (tmp_path / "out" / "a.nii.gz").exists()
 
 
-def test_clicks_are_answered_in_turn_at_the_files_own_voxels(images: Path, tmp_path: Path) -> None:
+def test_clicks_change_the_automatic_labels_at_the_files_own_voxels(images: Path, tmp_path: Path) -> None:
     clicks = tmp_path / "clicks"
     clicks.mkdir()
     (clicks / "b.json").write_text(json.dumps([{"voxel": [0, 0, 5]}, {"voxel": [3, 4, 2]}]), encoding="utf-8")

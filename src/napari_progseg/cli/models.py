@@ -50,9 +50,8 @@ def evaluate(
     cases: Annotated[str | None, typer.Option(metavar="test|N|ID,ID", help="Cases of the run's project.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of scans, instead of --cases.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of their reference labels.")] = None,
-    clicks: Annotated[
-        str | None, typer.Option(metavar="0,1,3,5", help="Numbers of simulated clicks, for interactive models.")
-    ] = None,
+    clicks: Annotated[str, typer.Option(help="Numbers of simulated clicks, for interactive models.")] = "0,1,3,5",
+    seed: Annotated[int, typer.Option(help="Draws the test cases where --cases is a number.")] = 0,
     device: Device = "auto",
 ) -> None:
     """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean."""
@@ -61,16 +60,18 @@ def evaluate(
     from .progress import fraction_bar
 
     require_run(run)
-    counts = {} if clicks is None else {"clicks": _counts(clicks)}
-    chosen = _chosen(run, cases, images, labels)
+    counts = _counts(clicks)
+    chosen = _chosen(run, cases, images, labels, seed)
     with fraction_bar() as progress:
-        report = evaluate_run(run, chosen, device=device, progress=progress, **counts).to_json()
+        report = evaluate_run(run, chosen, clicks=counts, device=device, progress=progress).to_json()
     write_json(json, report)
     _tell(report)
     typer.echo(f"result: {json}")
 
 
-def _chosen(run: Path, cases: str | None, images: Path | None, labels: Path | None) -> Sequence[ReferenceCase]:
+def _chosen(
+    run: Path, cases: str | None, images: Path | None, labels: Path | None, seed: int
+) -> Sequence[ReferenceCase]:
     from ..data.splits import selection
     from ..inference.cases import folder_cases, project_cases
     from ..inference.model import load_trained
@@ -80,7 +81,7 @@ def _chosen(run: Path, cases: str | None, images: Path | None, labels: Path | No
         project = Project.open(run.resolve().parents[1])
         known = [case.id for case in project.cases]
         choice = cases if cases == "test" else selection(cases, known)
-        return project_cases(project, project.test_cases(choice))
+        return project_cases(project, project.test_cases(choice, seed))
     if cases is None and images is not None and labels is not None:
         return folder_cases(images, labels, load_trained(run, "cpu").classes)
     raise UserError("say what to evaluate on: --cases, or --images with --labels; nothing was evaluated")
@@ -102,6 +103,8 @@ def _tell(report: dict[str, Any]) -> None:
         for case in report["cases"]
     ]
     typer.echo(table(("case", "Dice"), rows))
+    if report["left_out"]:
+        typer.echo(f"left out, since the model was trained or validated on them: {', '.join(report['left_out'])}")
     for count, value in report["clicks"].items():
-        typer.echo(f"{count} clicks: mean Dice {dice(value)}")
-    typer.echo(f"mean Dice {dice(report['mean_dice'])}")
+        typer.echo(f"mean Dice with {count} clicks a {report['clicks_are_given_per']}: {dice(value)}")
+    typer.echo(f"mean Dice {dice(report['mean_dice'])} over {len(report['cases'])} cases")

@@ -56,7 +56,6 @@ def train(
     config = preset_config(
         _suitable_preset(device) if preset == "auto" else preset,
         task,
-        name=name,
         train=train_ids,
         validation=val_ids,
         seed=seed,
@@ -64,7 +63,9 @@ def train(
         init=None if init is None else str(init.resolve()),
         budget={"steps": steps, "minutes": minutes},
     )
-    _run(create_run(opened, apply_settings(config, settings or [])), detach=detach)
+    # apply_settings checks everything again, the name too
+    config = apply_settings(config.model_copy(update={"name": name}), settings or [])
+    _run(create_run(opened, config), detach=detach)
 
 
 def watch(run: RunFolder) -> None:

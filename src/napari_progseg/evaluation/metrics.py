@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.integer[Any]] | NDArray[np.bool_]
-# case -> label value -> Dice, None where it is not defined
-DicePerCase = Mapping[str, Mapping[int, float | None]]
+# case -> label value or name -> Dice, None where it is not defined
+DicePerCase = Mapping[str, Mapping[Any, float | None]]
 
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = 1, 2, 3
 
@@ -34,7 +34,7 @@ def dice(predicted: Labels, reference: Labels, values: Sequence[int]) -> dict[in
     return {value: _overlap(predicted == value, reference == value) for value in values}
 
 
-def mean_dice(cases: DicePerCase | Iterable[Mapping[int, float | None]]) -> float | None:
+def mean_dice(cases: DicePerCase | Iterable[Mapping[Any, float | None]]) -> float | None:
     """Average Dice, first over the structures of each case, then over the cases.
 
     Scores that are None are left out of the means, and so are cases that have no other; None where nothing is left.

@@ -65,7 +65,6 @@ class Advanced:
         config = preset_config(
             self.preset.value,
             task,
-            name=task,
             train=train,
             validation=validation,
             seed=self.seed.value,
@@ -75,6 +74,7 @@ class Advanced:
         return apply_settings(
             config,
             [
+                f"name={task}",
                 f"model.dims={'null' if dims is None else dims}",
                 f"model.width={self.width.value}",
                 f"patches.size={self._patch()}",

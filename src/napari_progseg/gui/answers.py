@@ -56,6 +56,16 @@ class Whole:
     source: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Session:
+    """A session, the model and image it is about, and the whole prediction it started from."""
+
+    model: Any
+    session: Any
+    volume: Volume
+    base: int
+
+
 class Answerer(QObject):
     """Answers clicks and predicts whole volumes in the background, one at a time. Lives on the GUI thread."""
 
@@ -66,7 +76,7 @@ class Answerer(QObject):
         super().__init__()
         self._background = background
         self._models: dict[tuple[Path, int], Any] = {}
-        self._session: tuple[Any, Any, Volume | None] | None = None
+        self._session: _Session | None = None
         self._revision = 0
         self._waiting: Request | None = None
         self._answering: Job | None = None
@@ -145,14 +155,14 @@ class Answerer(QObject):
     def answer(self, request: Request) -> Reply:
         """Answer one request. Runs in a worker; workers answer one after the other, so the session is theirs."""
         model = self._model(request.run)
-        if self._session is None or self._session[0] is not model:
-            self._session = (model, engine.make_session(model), None)
-        _, session, volume = self._session
-        if volume is not request.case.volume:
-            session.set_image(request.case.volume)
-            self._session = (model, session, request.case.volume)
-        current = request.case.predicted if request.case.has_prediction else None
-        answer = session.answer(request.clicks, request.revision, current)
+        case = request.case
+        kept = self._session
+        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base != case.base:
+            session = engine.make_session(model)
+            session.set_image(case.volume)
+            kept = self._session = _Session(model, session, case.volume, case.base)
+        current = case.predicted if case.has_prediction else None
+        answer = kept.session.answer(request.clicks, request.revision, current)
         source = source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, source, _sigma_mm(model), answer.seconds)
 
@@ -206,11 +216,16 @@ class Answerer(QObject):
         model = self._model(run)
         label_map = engine.predict_volume(model, case.volume, self._progressed, stop.is_set)
         values = [each.value for each in case.classes]
-        tally = Tally.of(label_map.labels, case.labels, values) if case.is_reference else None
+        tally = Tally.of(label_map.labels, case.labels, values) if case.tally is not None else None
         return Whole(case, label_map.labels, tally, source_text(model.name, model.step, model.dice))
 
     def _progressed(self, fraction: float) -> None:
         self.fraction = fraction
+
+    def forget(self) -> None:
+        """Let go of the image that was answered about last."""
+        if self._answering is None:
+            self._session = None
 
     def close(self) -> None:
         """Stop all work."""

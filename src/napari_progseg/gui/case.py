@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..classes import outside, values_of
 from ..guidance.clicks import Click
-from ..volume import LabelClass, LabelMap, Volume
+from ..volume import LabelClass
 from . import layers
+from .agreement import AgreementLayer
 from .clicklayer import ClickLayer
 from .clickmaps import ClickMaps
-from .compare import LARGE_VOXELS, Tally, agreement, shown_region
+from .compare import LARGE_VOXELS, Tally, shown_region
 from .history import Box, Entry, History, Region
 from .tools import Tools
 from .wording import outside_sentence
@@ -24,6 +25,8 @@ from .wording import outside_sentence
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
     from napari.viewer import Viewer
+
+    from .reading import ReadCase
 
 _WHOLE: Region = (slice(0, None),) * 3
 
@@ -35,20 +38,10 @@ class OpenCase(QObject):
     ----------
     viewer : napari.Viewer
         Where its layers are.
-    case_id : str
-        Its name.
-    volume : Volume
-        The image.
-    label_map : LabelMap or None
-        Labels so far; None starts an empty map.
-    classes : sequence of LabelClass
-        The project's classes.
-    is_reference : bool
-        Whether the labels are complete, so that predictions can be measured against them.
+    read : ReadCase
+        What was read from the disk.
     tools : Tools
         What the user has in hand.
-    clicks : sequence of Click
-        Clicks that stood when the case was left.
     """
 
     changed = Signal()
@@ -58,30 +51,23 @@ class OpenCase(QObject):
     said = Signal(str)
     image_removed = Signal()
 
-    def __init__(
-        self,
-        viewer: Viewer,
-        case_id: str,
-        volume: Volume,
-        label_map: LabelMap | None,
-        classes: Sequence[LabelClass],
-        is_reference: bool,
-        tools: Tools,
-        clicks: Sequence[Click] = (),
-    ) -> None:
+    def __init__(self, viewer: Viewer, read: ReadCase, tools: Tools) -> None:
         super().__init__()
-        self.viewer, self.id, self.volume, self.classes, self.tools = viewer, case_id, volume, tuple(classes), tools
-        dtype = np.uint8 if max(each.value for each in classes) <= 255 else np.uint16
-        shape = volume.geometry.shape_zyx
-        self.labels: NDArray[Any] = np.zeros(shape, dtype) if label_map is None else _writable(label_map.labels, dtype)
-        self.predicted: NDArray[Any] = np.zeros(shape, dtype)
+        self.viewer, self.tools = viewer, tools
+        self.id, self.volume, self.classes = read.case.id, read.volume, read.classes
+        self.labels = read.labels
+        self.predicted: NDArray[Any] = np.zeros(read.labels.shape, read.labels.dtype)
         self.has_prediction = False
+        self.base = 0  # counts whole predictions: clicks are answered anew on each
         self.source = ""
-        self.is_reference = is_reference
-        self.history = History(clicks)
-        self.tally = self._fresh_tally() if is_reference else None
-        self._compared: NDArray[np.uint8] | None = None
-        self._hidden: list[Labels] = []
+        self.history = History(read.clicks)
+        self.tally = read.tally
+        self.stale = False
+        self._strokes = 0
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(0)
+        self._settling.timeout.connect(self.settle)
         self.closed = False
         self._add_layers()
 
@@ -90,7 +76,7 @@ class OpenCase(QObject):
     def _add_layers(self) -> None:
         self.image = layers.add_image(self.viewer, self.id, self.volume)
         self.prediction_layer = self._add_prediction()
-        self.agreement_layer: Labels | None = None
+        self.agreement = AgreementLayer(self.viewer, self.image, self._below_clicks)
         self.labels_layer = self._add_labels()
         self.click_layer = ClickLayer(
             self.viewer, self.image, self.volume.geometry.shape_zyx, self._clicked, self._replaced
@@ -132,7 +118,7 @@ class OpenCase(QObject):
     def own_layers(self) -> list[Layer]:
         """Return the layers that are bound to keys and removed with the case."""
         found = [self.image, self.prediction_layer, self.labels_layer, self.click_layer.layer]
-        return found + ([self.agreement_layer] if self.agreement_layer is not None else [])
+        return found + ([self.agreement.layer] if self.agreement.layer is not None else [])
 
     def pick_tool(self) -> None:
         """Make the layer of the tool in hand the active one, adding it again if it was removed."""
@@ -166,7 +152,7 @@ class OpenCase(QObject):
         self.show_agreement()
 
     def _layer_removed(self, event: Any) -> None:
-        if not self.closed and event.value is self.image:
+        if not self.closed and self.image not in self.viewer.layers:
             self.image_removed.emit()
 
     # --- clicks and history -------------------------------------------------------------------------------------
@@ -185,6 +171,7 @@ class OpenCase(QObject):
             self._clicks_changed("clear")
 
     def _replaced(self, clicks: tuple[Click, ...]) -> Entry:
+        self.settle()
         entry = self.history.record("clicks", clicks)
         self._clicks_changed("click")
         if clicks:
@@ -199,6 +186,7 @@ class OpenCase(QObject):
 
     def undo(self) -> None:
         """Take the last step back: a click, a stroke, or an accepted mask."""
+        self.settle()
         entry = self.history.undo()
         if entry is not None:
             self._travel(entry, back=True)
@@ -206,6 +194,7 @@ class OpenCase(QObject):
 
     def redo(self) -> None:
         """Do the last undone step again."""
+        self.settle()
         entry = self.history.redo()
         if entry is not None:
             self._travel(entry, back=False)
@@ -245,6 +234,7 @@ class OpenCase(QObject):
         """Replace the whole prediction in place; `tally` was counted where the labels came from."""
         self.predicted[...] = labels
         self.has_prediction = True
+        self.base += 1
         if self.tally is not None:
             self.tally = tally or Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
         self.show_prediction()
@@ -261,6 +251,7 @@ class OpenCase(QObject):
 
     def accept(self) -> Entry | None:
         """Copy the prediction into the labels, undoably."""
+        self.settle()
         box = Box.change(self.labels, _WHOLE, self.predicted) if self.has_prediction else None
         if box is None:
             return None
@@ -274,14 +265,25 @@ class OpenCase(QObject):
     # --- labels -------------------------------------------------------------------------------------------------
 
     def _painted(self, event: Any = None) -> None:
-        shown = self._shown()
-        foreign = outside(values_of(self.labels[shown].reshape(1, -1)), self.classes)
+        # napari tells of a fill before it writes the voxels, so they are looked at when the event is over
+        self._strokes += 1
+        self._settling.start()
+
+    def settle(self) -> None:
+        """Take in strokes that were just painted; a value of no class is taken back."""
+        strokes, self._strokes = self._strokes, 0
+        self._settling.stop()
+        if not strokes or self.closed:
+            return
+        foreign = outside(values_of(self.labels[self._shown()].reshape(1, -1)), self.classes)
         if foreign:
-            self.labels_layer.undo()
+            for _ in range(strokes):
+                self.labels_layer.undo()
             self.labels_layer.selected_label = self.chosen.value
             self.said.emit(outside_sentence(foreign, self.classes))
             return
-        self.history.record("stroke")
+        for _ in range(strokes):
+            self.history.record("stroke")
         self._labels_changed()
         self.edited.emit("stroke", self.history.clicks)
         self.changed.emit()
@@ -291,20 +293,31 @@ class OpenCase(QObject):
             if self.labels_layer.data is not self.labels:
                 self.labels = self.labels_layer.data
             layers.redraw(self.labels_layer)
-        if self.tally is not None and self.labels.size <= LARGE_VOXELS:
-            self.tally = self._fresh_tally()
+        if self.tally is not None:
+            self.stale = self.labels.size > LARGE_VOXELS  # then counted in the background, see `recounting`
+            self.tally = self.tally if self.stale else self._fresh_tally()
         self.show_agreement()
         self.relabelled.emit()
 
     def _fresh_tally(self) -> Tally:
         return Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
 
-    def set_reference(self, is_reference: bool) -> None:
-        """Say whether the labels are complete."""
-        self.is_reference = is_reference
-        self.tally = self._fresh_tally() if is_reference else None
+    def set_reference(self) -> None:
+        """Measure predictions against the labels from now on."""
+        self.tally = self._fresh_tally()
         self.show_agreement()
         self.changed.emit()
+
+    def recounting(self) -> Callable[[], tuple[OpenCase, Entry | None, Tally]]:
+        """Return a call for a worker that counts again; give what it returns to `recounted`."""
+        newest = self.history.done[-1] if self.history.done else None
+        return lambda: (self, newest, self._fresh_tally())
+
+    def recounted(self, newest: Entry | None, tally: Tally) -> None:
+        """Take a fresh count, unless something was changed meanwhile."""
+        if newest is (self.history.done[-1] if self.history.done else None):
+            self.tally, self.stale = tally, False
+            self.changed.emit()
 
     @property
     def dice(self) -> dict[int, float | None] | None:
@@ -331,37 +344,14 @@ class OpenCase(QObject):
             self.maps.hide()
 
     def show_agreement(self) -> None:
-        """Compare prediction and reference in the shown slice only, in place."""
+        """Compare prediction and reference in the shown slice, or show them themselves."""
         if self.closed or self.image not in self.viewer.layers:
             return
-        wanted = self.tools.show_agreement and self.tally is not None and self.has_prediction
-        self._trade_places(wanted)
-        if not wanted:
-            return
-        shown = self._shown()
-        if self.viewer.dims.ndisplay == 3 and self.labels.size > LARGE_VOXELS:
-            return
-        if self._compared is None:
-            self._compared = np.zeros(self.labels.shape, np.uint8)
-        self._compared[shown] = agreement(self.predicted[shown], self.labels[shown])
-        if self.agreement_layer is None or self.agreement_layer not in self.viewer.layers:
-            with self._below_clicks():
-                self.agreement_layer = layers.add_agreement(self.viewer, self._compared, self.image)
-        layers.redraw(self.agreement_layer)
-
-    def _trade_places(self, agreement_shown: bool) -> None:
-        """Hide prediction and labels while their comparison is shown, and bring them back after."""
-        if agreement_shown == bool(self._hidden):
-            return
-        own = self.viewer.layers
-        if agreement_shown:
-            self._hidden = [layer for layer in (self.prediction_layer, self.labels_layer) if layer in own]
-        for layer in self._hidden:
-            layer.visible = not agreement_shown
-        if self.agreement_layer is not None and self.agreement_layer in own:
-            self.agreement_layer.visible = agreement_shown
-        if not agreement_shown:
-            self._hidden = []
+        if self.tools.show_agreement and self.tally is not None and self.has_prediction:
+            covering = [x for x in (self.prediction_layer, self.labels_layer) if x in self.viewer.layers]
+            self.agreement.show(self.predicted, self.labels, self._shown(), covering)
+        else:
+            self.agreement.hide()
 
     @contextmanager
     def _below_clicks(self) -> Iterator[None]:
@@ -388,8 +378,3 @@ class OpenCase(QObject):
         for layer in self.own_layers():
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-
-
-def _writable(labels: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return labels as a writable C-ordered array that paints into no other array."""
-    return np.array(labels, dtype=dtype, order="C", copy=True)

@@ -60,7 +60,7 @@ class ClickLayer:
         layer = self._viewer.add_points(
             name=PREFIX + "clicks",
             ndim=3,
-            size=3,
+            size=1,
             border_color="white",
             border_width=0.12,
             canvas_size_limits=_ON_SCREEN_PIXELS,
@@ -95,7 +95,7 @@ class ClickLayer:
             if clicks:
                 self.layer.symbol = ["disc" if click.inside else "x" for click in clicks]
                 self.layer.face_color = [INSIDE_COLOUR if click.inside else OUTSIDE_COLOUR for click in clicks]
-                self.layer.size = 3
+                self.layer.size = 1
         finally:
             self._writing = False
 

@@ -9,7 +9,7 @@ from .feed import RunFeed
 from .parts import GRID
 from .theme import Look, class_colour
 
-_HEIGHT = 120
+_HEIGHT = 104
 
 
 class Curves(QWidget):
@@ -25,7 +25,7 @@ class Curves(QWidget):
         self.dice.getPlotItem().setLabel("bottom", "step")
         self._loss = self.loss.plot([], [])
         self._classes: dict[str, pg.PlotDataItem] = {}
-        self._legend = self.dice.addLegend(offset=(-8, -8), labelTextSize="8pt")
+        self._legend = self.dice.addLegend(offset=(-8, -4), labelTextSize="8pt", colCount=3)
         self._mean = self.dice.plot([], [], name="mean", symbol="o", symbolSize=5)
         self._best = pg.ScatterPlotItem(symbol="star", size=14)
         self.dice.addItem(self._best)

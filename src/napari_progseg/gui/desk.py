@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,9 @@ from .canvas import CanvasText
 from .case import OpenCase
 from .compare import LARGE_VOXELS, Tally
 from .history import Entry
+from .reading import ReadCase, read_case
 from .runs import Runs
-from .saving import Keeper, clicks_left
+from .saving import Keeper
 from .tools import Tools
 from .wording import canvas_text, mean, run_number, thousands
 
@@ -84,10 +85,7 @@ class Desk(QObject):
         self.runs.improved.connect(self._improved)
 
     def _prepare(self) -> None:
-        if "torch" in sys.modules:
-            self._prepared(engine.prepare())
-        else:
-            self.background.start("getting ready", called(engine.prepare), self._prepared)
+        self.background.start("getting ready", called(engine.prepare), self._prepared)
 
     def _prepared(self, device: Any) -> None:
         if isinstance(device, Problem):
@@ -166,25 +164,16 @@ class Desk(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
-        project = self.project
+        read = called(read_case, self.project, case_id)
+        self._opening = self._work(f"Opening {case_id}…", read, self._read)
 
-        def steps(stop: threading.Event) -> Iterator[Any]:
-            volume = project.volume(case_id)
-            yield None
-            labels = project.labels(case_id)
-            yield project.case(case_id), volume, labels, clicks_left(project, case_id)
-
-        self._opening = self._work(f"Opening {case_id}…", steps, self._read)
-
-    def _read(self, read: Any) -> None:
+    def _read(self, read: ReadCase | Problem) -> None:
         self._opening = None
         if isinstance(read, Problem):
             self.said.emit(read.text)
             return
-        case, volume, labels, clicks = read
         self.close_case()
-        completed = case.state is CaseState.COMPLETED
-        self.case = OpenCase(self.viewer, case.id, volume, labels, self.project.classes, completed, self.tools, clicks)
+        self.case = OpenCase(self.viewer, read, self.tools)
         self.case.asked.connect(self._asked)
         self.case.changed.connect(self._case_touched)
         self.case.said.connect(self.said)
@@ -194,17 +183,21 @@ class Desk(QObject):
         self._case_touched()
         self.case_changed.emit()
         self._ask_preview()
-        if volume.notes:
-            show_info(volume.notes[0])
+        if read.volume.notes:
+            show_info(read.volume.notes[0])
 
     def close_case(self) -> None:
         """Save and leave the case on screen."""
         if self.case is None:
             return
         self.answerer.cancel()
+        if self._asked_preview is not None:
+            self._asked_preview = None
+            self.runs.preview("")
         self.keeper.leave()
         case, self.case = self.case, None
         case.close()
+        self.answerer.forget()
         self.canvas.show("")
         if not self._closed:
             self.case_changed.emit()
@@ -212,8 +205,8 @@ class Desk(QObject):
     def complete_case(self) -> None:
         """Save the labels and mark the case completed: predictions are measured against it, runs may learn from it."""
         if self.case is not None:
-            self.keeper.save(then=CaseState.COMPLETED)
-            self.case.set_reference(True)
+            self.keeper.save(CaseState.COMPLETED)
+            self.case.set_reference()
 
     def accept(self) -> bool:
         """Copy the prediction into the labels and save them; False if there is nothing to copy."""
@@ -224,6 +217,12 @@ class Desk(QObject):
 
     def _saved(self, case_id: str) -> None:
         self.cases_changed.emit()
+        if self.case is not None and self.case.id == case_id and self.case.stale:
+            self.background.start("comparing with the reference", called(self.case.recounting()), self._recounted)
+
+    def _recounted(self, counted: Any) -> None:
+        if not isinstance(counted, Problem) and counted[0] is self.case:
+            self.case.recounted(*counted[1:])
 
     def state_of(self, case_id: str) -> CaseState:
         """Return how far a case is."""
@@ -343,10 +342,11 @@ class Desk(QObject):
         if self._closed:
             return
         self._closed = True
-        self.save_everything()
-        self.answerer.close()
-        self.runs.detach()
         self.background.close()
+        # where the window went without a word, Qt has already deleted timers; labels were saved when they changed
+        with suppress(RuntimeError):
+            self.save_everything()
+            self.answerer.close()
         self.canvas.restore()
 
 

@@ -21,7 +21,7 @@ from .train import Train
 from .wording import size_text, spacing_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import napari
 
@@ -41,10 +41,8 @@ class ProgSegDock(QWidget):
         super().__init__()
         self._viewer = viewer
         self._window: QMainWindow | None = None
-        self._recheck = QTimer(self)
-        self._recheck.setSingleShot(True)
-        self._recheck.setInterval(500)
-        self._recheck.timeout.connect(self._still_open)
+        self._recheck = self._timer(500, self._still_open)
+        self._closing = self._timer(400, self._close_window)
         self.desk = Desk(viewer)
         self.patients = Patients(self.desk)
         self.annotate = Annotate(self.desk)
@@ -178,13 +176,27 @@ class ProgSegDock(QWidget):
         """Save before the window closes, and ask about a running training."""
         if watched is self._window and event.type() == QEvent.Type.Close:
             self.desk.save_everything()
-            if event.spontaneous() and self.desk.runs.live and not self._ask_about_run():
+            if event.spontaneous() and self.desk.runs.live:
                 event.ignore()
+                if self._ask_about_run():
+                    self.desk.runs.detach()
+                    # once our worker has ended, so that napari does not ask a second time
+                    self._closing.start()
                 return True
             self.desk.runs.detach()
             # napari may still ask and stay open; then the run is followed again
             self._recheck.start()
         return False
+
+    def _timer(self, milliseconds: int, then: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(then)
+        return timer
+
+    def _close_window(self) -> None:
+        self._window.close()
 
     def _still_open(self) -> None:
         if self._window is not None and self._window.isVisible() and self.desk.runs.run is not None:

@@ -56,11 +56,12 @@ def start_run(project: Project, config: RunConfig, threads: int) -> Path:
     return run_dir
 
 
-def resume_run(run_dir: Path, threads: int) -> None:
+def resume_run(run_dir: Path, threads: int) -> Path:
     """Start the detached process of a run that was stopped or died."""
     from ..training.run import start
 
     start(run_dir, low_priority=True, threads=threads)
+    return run_dir
 
 
 def request(run_dir: Path, want: str | None = None, preview: str | None = None) -> None:
@@ -86,6 +87,4 @@ def status(run_dir: Path) -> Any:
 
 def has_model(run_dir: Path) -> bool:
     """Say whether a run holds a checkpoint that can answer."""
-    return any(
-        (run_dir / folder / name).exists() for folder in ("", "checkpoints") for name in ("best.json", "last.json")
-    )
+    return any((run_dir / "checkpoints" / name).exists() for name in ("best.json", "last.json"))

@@ -78,20 +78,22 @@ class Results(QWidget):
         self.runs = _table(("Run", "Mode", "Patients", "Time", "Dice", ""))
         self.runs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.runs.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.runs.setMinimumHeight(104)
         self.runs.itemSelectionChanged.connect(self._refresh_buttons)
         self.use = QPushButton("Use")
         self.use.setToolTip("Let this run's best model answer clicks and predict")
         self.use.clicked.connect(self._use)
-        self.show_curves = QPushButton("Show curves")
+        self.show_curves = QPushButton("Curves")
         self.show_curves.setToolTip("Show the learning curves of this run above")
         self.show_curves.clicked.connect(self._show)
+        self.resume = QPushButton("Resume")
+        self.resume.setToolTip("Go on training this stopped run where it was")
+        self.resume.clicked.connect(self._resume)
         self.delete = QPushButton("Delete")
         self.delete.setToolTip("Delete this run and its models from the disk")
         self.delete.clicked.connect(self._delete)
         row = QHBoxLayout()
         row.setSpacing(GRID)
-        for button in (self.use, self.show_curves, self.delete):
+        for button in (self.use, self.show_curves, self.resume, self.delete):
             row.addWidget(button, 1)
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
@@ -122,6 +124,10 @@ class Results(QWidget):
         if (row := self._chosen()) is not None:
             self._desk.runs.attach(row.path)
 
+    def _resume(self) -> None:
+        if (row := self._chosen()) is not None:
+            self._desk.runs.resume(row)
+
     def _delete(self) -> None:
         """Delete at the second click; the first asks, without a dialog."""
         row = self._chosen()
@@ -132,7 +138,7 @@ class Results(QWidget):
             self._desk.runs.delete(row)
             self._refresh_buttons()
         else:
-            self.delete.setText("Really delete?")
+            self.delete.setText("Sure?")
             self._sure.start()
 
     # --- state --------------------------------------------------------------------------------------------------
@@ -171,8 +177,7 @@ class Results(QWidget):
                 item.setIcon(swatch(colour))
             self.dice.setItem(number, 0, item)
             self.dice.setItem(number, 1, _right(dice_number(value)))
-        height = self.dice.horizontalHeader().height() + sum(map(self.dice.rowHeight, range(len(entries)))) + 4
-        self.dice.setFixedHeight(min(height, 180))
+        _fit(self.dice, 5)
 
     def _refresh_runs(self) -> None:
         rows = list(reversed(self._desk.runs.rows))
@@ -194,6 +199,7 @@ class Results(QWidget):
                 self.runs.setItem(number, column, item)
             if row.name == chosen:
                 self.runs.selectRow(number)
+        _fit(self.runs, 4)
         if rows and not self.runs.selectedItems():
             self.runs.selectRow(0)
         self._refresh_buttons()
@@ -209,6 +215,8 @@ class Results(QWidget):
         self.delete.setEnabled(row is not None)
         self.show_curves.setEnabled(row is not None and row.path != self._desk.runs.run)
         self.use.setEnabled(row is not None and row.usable)
+        resumable = row is not None and row.state in ("stopped", "dead", "failed", "new")
+        self.resume.setEnabled(resumable and not self._desk.runs.live)
 
 
 def _table(headings: tuple[str, ...]) -> QTableWidget:
@@ -223,6 +231,13 @@ def _table(headings: tuple[str, ...]) -> QTableWidget:
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     return table
+
+
+def _fit(table: QTableWidget, most: int) -> None:
+    """Make a table as high as its rows, up to `most` of them."""
+    rows = min(max(table.rowCount(), 1), most)
+    row = table.verticalHeader().defaultSectionSize()
+    table.setFixedHeight(table.horizontalHeader().sizeHint().height() + rows * row + 4)
 
 
 def _right(text: str) -> QTableWidgetItem:

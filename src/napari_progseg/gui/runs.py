@@ -124,6 +124,15 @@ class Runs(QObject):
         self.attach(run_dir)
         self.refresh()
 
+    def resume(self, row: RunRow) -> None:
+        """Go on with a run that was stopped, failed or died, from its newest checkpoint."""
+        if self.starting or self.live:
+            self.failed.emit("A run is being trained already, so nothing was started. Stop it first.")
+            return
+        self.starting = True
+        self.news.emit()
+        self._background.start("resuming a run", called(engine.resume_run, row.path, threads()), self._started)
+
     def attach(self, run_dir: Path) -> None:
         """Follow a run from its first event."""
         self.detach()

@@ -58,7 +58,6 @@ class Train(QWidget):
         desk.cases_changed.connect(self._list_patients)
         desk.busy_changed.connect(self._device_changed)
         desk.runs.news.connect(self.refresh)
-        desk.runs.listed.connect(self._list_starts)
         self.refresh()
 
     def _buttons(self) -> QVBoxLayout:
@@ -103,8 +102,9 @@ class Train(QWidget):
         self.minutes.setSuffix(" min")
         self.minutes.valueChanged.connect(self.refresh)
         self.begin = QComboBox()
-        self.begin.setToolTip("From scratch, or from the weights of an earlier run")
-        self.begin.currentIndexChanged.connect(self.refresh)
+        self.begin.addItem("scratch")
+        self.begin.setEnabled(False)
+        self.begin.setToolTip("Runs start from scratch; a stopped run can be resumed in the Results tab")
         form = QFormLayout()
         form.setSpacing(GRID)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -165,8 +165,7 @@ class Train(QWidget):
     def config(self) -> RunConfig:
         """Return the settings of the run that *Start* would start."""
         learns, checks = self.chosen()
-        config = self.advanced.config(self.task, self.minutes.value(), learns, checks)
-        return config.model_copy(update={"init": self.begin.currentData()})
+        return self.advanced.config(self.task, self.minutes.value(), learns, checks)
 
     def _start(self) -> None:
         try:
@@ -208,18 +207,6 @@ class Train(QWidget):
         self._ticked[item.data(Qt.ItemDataRole.UserRole)] = item.checkState() == Qt.CheckState.Checked
         self.refresh()
 
-    def _list_starts(self) -> None:
-        chosen = self.begin.currentData()
-        self.begin.blockSignals(True)
-        self.begin.clear()
-        self.begin.addItem("scratch", None)
-        for row in reversed(self._desk.runs.rows):
-            if row.usable:
-                self.begin.addItem(row.name, row.name)
-        self.begin.setCurrentIndex(max(0, self.begin.findData(chosen)))
-        self.begin.blockSignals(False)
-        self.refresh()
-
     def refresh(self, *_: object) -> None:
         """Show what would happen, or what happens."""
         runs, project = self._desk.runs, self._desk.project
@@ -234,11 +221,8 @@ class Train(QWidget):
             device = f"this {self._desk.device.split(' · ')[0]}" if self._desk.device else "this computer"
             if device == "this CPU":
                 device = f"{counted(threads(), 'CPU core')}"
-            start = self.begin.currentData() or ""
             self.sentence.setText(
-                training_sentence(
-                    self.task, project.classes, len(learns), len(checks), self.minutes.value(), device, start
-                )
+                training_sentence(self.task, project.classes, len(learns), len(checks), self.minutes.value(), device)
             )
         self._refresh_buttons(bool(learns))
 
@@ -249,7 +233,7 @@ class Train(QWidget):
             "Starting…" if runs.starting else f"Training {run_number(runs.feed.name)}" if runs.live else "Start"
         )
         paused = runs.live and runs.feed.state == "paused"
-        for part in (self.mode, self.minutes, self.begin, self.patients, self.folded):
+        for part in (self.mode, self.minutes, self.patients, self.folded):
             part.setEnabled(not runs.live)
         self.pause.setText("Continue" if paused else "Pause")
         for button in (self.pause, self.stop):

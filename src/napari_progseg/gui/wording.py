@@ -86,7 +86,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def training_sentence(
-    task: str, classes: Sequence[LabelClass], train: int, validation: int, minutes: float, device: str, start: str
+    task: str, classes: Sequence[LabelClass], train: int, validation: int, minutes: float, device: str
 ) -> str:
     """Say what *Start* will do, or what is missing before it can."""
     if train == 0:
@@ -96,7 +96,6 @@ def training_sentence(
     goal = f"Learn {what}" if task == "segmentation" else f"Learn to turn clicks into {what}"
     text = f"{goal} from {counted(train, 'patient')}"
     text += f", checked on {counted(validation, 'other', 'others')}" if validation else ", without a check on others"
-    text += f", starting from {run_number(start)}" if start else ""
     return f"{text}; {minutes:g} min on {device}. You can go on working meanwhile."
 
 

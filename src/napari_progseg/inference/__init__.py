@@ -1,1 +1,1 @@
-
+"""Trained models at work: whole volumes, clicks, evaluation."""

@@ -60,7 +60,7 @@ def predict_folder(model: TrainedModel, images: Path, out: Path, clicks: Path | 
 
 
 def predict_with_clicks(model: TrainedModel, volume: Volume, clicks: Sequence[Click]) -> LabelMap:
-    """Segment a volume as the widget does: first without clicks, then each click in turn.
+    """Segment a volume as the widget does: first without clicks, then what the clicks change.
 
     Returns
     -------
@@ -76,10 +76,8 @@ def predict_with_clicks(model: TrainedModel, volume: Volume, clicks: Sequence[Cl
     session = InteractiveSession(model)
     session.set_image(volume)
     labels = automatic.labels.copy()
-    for number in range(1, len(clicks) + 1):
-        answer = session.answer(clicks[:number], revision=number, current=labels)
-        for region, patch in answer.patches:
-            labels[region] = patch
+    for region, patch in session.answer(clicks, revision=1, current=automatic.labels).patches:
+        labels[region] = patch
     return LabelMap(labels, volume.geometry, automatic.names)
 
 

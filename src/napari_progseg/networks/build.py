@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.nets import BasicUNet, DynUNet
+from monai.networks.nets.basic_unet import BasicUNet
+from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from ..data.plan import Plan
@@ -36,7 +37,7 @@ def _basic_unet(plan: Plan) -> nn.Module:
         out_channels=len(plan.classes),
         features=widths,
         act=("relu", {"inplace": True}),
-        norm=("instance", {"affine": True}) if plan.norm == "instance" else None,
+        norm=("instance", {"affine": True}) if plan.norm == "instance" else None,  # type: ignore[arg-type]
         dropout=0.0,
         upsample="deconv",
     )
@@ -48,7 +49,7 @@ def _dynunet(plan: Plan) -> nn.Module:
         spatial_dims=plan.dims,
         in_channels=plan.input_channels,
         out_channels=len(plan.classes),
-        kernel_size=[_kernel(before) for before in (strides[0], *strides[1:])],
+        kernel_size=[(3,) * plan.dims] * len(strides),
         strides=strides,
         upsample_kernel_size=list(plan.strides),
         filters=list(plan.widths),
@@ -58,11 +59,6 @@ def _dynunet(plan: Plan) -> nn.Module:
     )
 
 
-def _kernel(stride: tuple[int, ...]) -> tuple[int, ...]:
-    """Three voxels along every axis."""
-    return (3,) * len(stride)
-
-
 _ARCHITECTURES = {"basic_unet": _basic_unet, "dynunet": _dynunet}
 
 
@@ -70,5 +66,3 @@ def convolutions(network: nn.Module) -> list[nn.Module]:
     """List all convolutions, transposed ones too, in order of definition."""
     kinds = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
     return [module for module in network.modules() if isinstance(module, kinds)]
-
-

@@ -1,1 +1,1 @@
-
+"""Training runs: settings, events, the loop, and the run folder."""

@@ -30,6 +30,12 @@ class ModelConfig(Section):
     norm: Literal["instance", "none"] = "instance"
 
 
+class DataConfig(Section):
+    """How images are brought to one scale."""
+
+    window: tuple[float, float] | None = Field(None, description="CT window in HU; None: from the labelled voxels")
+
+
 class PatchConfig(Section):
     """What one batch holds. Sizes are in voxels, ordered (z, y, x) or (y, x)."""
 
@@ -125,6 +131,7 @@ class RunConfig(Section):
     device: str = "auto"
     init: str | None = None
     model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
     patches: PatchConfig = PatchConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -146,7 +153,8 @@ class RunConfig(Section):
 # What each preset changes; the rest stands above. "paper" is algorithms 4.1, word for word where the paper is explicit.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {
-        "model": {"architecture": "basic_unet", "dims": 2, "width": 64, "max_width": 1024, "norm": "none"},
+        "model": {"architecture": "basic_unet", "dims": 2, "width": 64, "max_width": 1024, "levels": 4, "norm": "none"},
+        "data": {"window": (-1024.0, 3000.0)},
         "patches": {"size": (96, 96), "batch": 32, "foreground": 0.0, "without_repetition": True},
         "optimiser": {
             "name": "adam",
@@ -185,8 +193,8 @@ def preset_config(name: PresetName, task: Task, **fields: Any) -> RunConfig:
     Parameters
     ----------
     name : {"paper", "default", "tiny"}
-        ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains usefully
-        on two CPU cores in minutes.
+        ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains
+        usefully on two CPU cores in minutes.
     task : {"segmentation", "interactive"}
         What the network learns.
     **fields

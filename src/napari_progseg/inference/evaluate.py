@@ -1,0 +1,180 @@
+"""Dice of a model on cases with references, without clicks and after simulated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..evaluation.metrics import dice, mean_of
+from ..guidance.clicks import Click
+from ..guidance.simulate import innermost_points, next_clicks
+from ..volume import LabelClass, Volume
+from .cases import ReferenceCase
+from .model import TrainedModel, load_trained
+from .predict import predict_volume
+from .session import InteractiveSession
+
+Labels = NDArray[np.unsignedinteger]
+Scores = dict[str, float | None]
+
+
+class ClickScore(NamedTuple):
+    """Dice per class after `clicks` simulated clicks (per slice in 2D, per volume in 3D)."""
+
+    clicks: int
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """Dice of one case: per number of clicks and class, and with object-free slices emptied (no clicks)."""
+
+    case: str
+    dice: dict[int, Scores]
+    emptied: Scores
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What an evaluation found.
+
+    Parameters
+    ----------
+    cases : tuple of CaseResult
+        Measured cases.
+    left_out : tuple of str
+        Cases the model was trained or validated on.
+    dims : int
+        2: simulated clicks are given on each slice that holds the structure; 3: per volume.
+    """
+
+    cases: tuple[CaseResult, ...]
+    left_out: tuple[str, ...]
+    counts: tuple[int, ...]
+    dims: int
+
+    def mean(self, count: int) -> float | None:
+        """Mean Dice over classes, then cases, after `count` clicks."""
+        return mean_of(mean_of(case.dice[count].values()) for case in self.cases)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document ``progseg evaluate`` writes; ``mean_dice`` is that of the fewest clicks."""
+        return {
+            "mean_dice": self.mean(self.counts[0]),
+            "clicks": {str(count): self.mean(count) for count in self.counts},
+            "clicks_are_given_per": "slice that holds the structure" if self.dims == 2 else "volume",
+            "object_free_slices_emptied": mean_of(mean_of(case.emptied.values()) for case in self.cases),
+            "cases": [
+                {
+                    "case": case.case,
+                    "dice": case.dice[self.counts[0]],
+                    "clicks": {str(count): scores for count, scores in case.dice.items()},
+                }
+                for case in self.cases
+            ],
+            "left_out": list(self.left_out),
+        }
+
+
+def evaluate_run(
+    run_dir: Path,
+    cases: Sequence[ReferenceCase],
+    *,
+    clicks: Sequence[int] = (0, 1, 3, 5),
+    device: str = "auto",
+    progress: Callable[[float], None] | None = None,
+) -> EvaluationReport:
+    """Measure the best model of a run; cases it was trained or validated on are listed and left out.
+
+    Parameters
+    ----------
+    clicks : sequence of int
+        Numbers of simulated clicks for interactive models; others are measured without clicks.
+    """
+    model = load_trained(run_dir, device)
+    seen = {*model.config.train, *model.config.validation}
+    measured = [case for case in cases if case.id not in seen]
+    counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
+    results = []
+    for number, case in enumerate(measured, 1):
+        results.append(evaluate_case(model, case, counts))
+        if progress is not None:
+            progress(number / len(measured))
+    left_out = tuple(case.id for case in cases if case.id in seen)
+    return EvaluationReport(tuple(results), left_out, counts, model.plan.dims)
+
+
+def evaluate_case(model: TrainedModel, case: ReferenceCase, counts: Sequence[int]) -> CaseResult:
+    """Measure one case after each number of clicks."""
+    volume, reference = case.volume(), case.labels().labels
+    automatic = predict_volume(model, volume).labels
+    rounds = simulated_clicks(model, volume, reference, automatic, max(counts)) if max(counts) else ()
+    scores = {0: class_dice(automatic, reference, model.classes)}
+    scores |= {score.clicks: class_dice(score.labels, reference, model.classes) for score in rounds}
+    return CaseResult(
+        case.id,
+        {count: scores[count] for count in counts},
+        class_dice(emptied(automatic, reference, model.classes), reference, model.classes),
+    )
+
+
+def class_dice(predicted: Labels, reference: Labels, classes: Sequence[LabelClass]) -> Scores:
+    """Return Dice by class name; None is n/a (empty against empty)."""
+    found = dice(predicted, reference, [each.value for each in classes])
+    return {each.name: found[each.value] for each in classes}
+
+
+def emptied(predicted: Labels, reference: Labels, classes: Sequence[LabelClass]) -> Labels:
+    """Take a structure out of the slices where the reference has none of it: what 1 click a slice reveals anyway."""
+    out = predicted.copy()
+    for each in classes:
+        free = ~(reference == each.value).any(axis=(1, 2))
+        out[free] = np.where(out[free] == each.value, 0, out[free])
+    return out
+
+
+def simulated_clicks(
+    model: TrainedModel, volume: Volume, reference: Labels, automatic: Labels, most: int
+) -> Iterator[ClickScore]:
+    """Click like the paper's robot and yield the labels after 1, 2, ... `most` clicks.
+
+    The first click is the innermost point of the structure, each further one that of the largest error (limited-data
+    paper, section 2.3). Slices without the structure get no click.
+    """
+    session = InteractiveSession(model)
+    session.set_image(volume)
+    labels = automatic.copy()
+    clicks: list[Click] = []
+    for count in range(1, most + 1):
+        for each in model.classes:
+            clicks += _round(labels == each.value, reference == each.value, each.value, count, model.plan.dims)
+            for region, patch in session.answer(clicks, count, labels).patches:
+                labels[region] = patch
+        yield ClickScore(count, labels.copy())
+
+
+def _round(
+    predicted: NDArray[np.bool_], wanted: NDArray[np.bool_], value: int, count: int, dims: int
+) -> Iterator[Click]:
+    slices = np.flatnonzero(wanted.any(axis=(1, 2))) if dims == 2 else np.array([-1 if wanted.any() else -2])
+    slices = slices[slices > -2]
+    if not len(slices):
+        return
+    there = torch.from_numpy(wanted[slices] if dims == 2 else wanted[None])
+    now = torch.from_numpy(predicted[slices] if dims == 2 else predicted[None])
+    if count == 1:
+        points, found = innermost_points(there)
+        inside = torch.ones_like(found)
+    else:
+        error = next_clicks(now, there)
+        points, inside, found = error.positions, error.inside, error.found
+    for z, point, kind, there_is in zip(slices, points.tolist(), inside.tolist(), found.tolist(), strict=True):
+        if there_is:
+            voxel = (int(z), *point) if dims == 2 else tuple(point)
+            yield Click(voxel, kind, value)

@@ -1,0 +1,127 @@
+"""A trained model, loaded from a run with everything that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..data.plan import Plan
+from ..errors import UserError
+from ..networks import build_network
+from ..storage.atomic import read_json
+from ..storage.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, newest_intact
+from ..training.config import RunConfig
+from ..volume import LabelClass
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network with its plan.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on `device`; maps (B, channels, *patch) to logits (B, classes, *patch).
+    plan : Plan
+        Preprocessing, patch, classes, click settings.
+    config : RunConfig
+        The run's settings.
+    name : str
+        Name of the run folder.
+    step : int
+        Optimiser steps behind it.
+    dice : float or None
+        Mean validation Dice of this checkpoint.
+    """
+
+    network: nn.Module
+    plan: Plan
+    config: RunConfig
+    device: torch.device
+    name: str
+    step: int
+    dice: float | None
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """The structures it knows."""
+        return self.plan.classes
+
+    @torch.no_grad()
+    def probabilities(self, inputs: Tensor) -> Tensor:
+        """Return class probabilities (B, classes, *patch) as float32 on the CPU for CPU or device inputs."""
+        logits = forward(self.network, inputs.to(self.device))
+        return torch.sigmoid(logits.float()).cpu()
+
+
+def forward(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Run a network; a lone 3D sample on a CPU is doubled, since PyTorch is faster at two (measured)."""
+    if inputs.ndim == 5 and len(inputs) == 1 and inputs.device.type == "cpu":
+        return network(inputs.expand(2, *inputs.shape[1:]))[:1]  # type: ignore[no-any-return]
+    with torch.autocast("cuda", torch.bfloat16, enabled=inputs.device.type == "cuda"):
+        return network(inputs)  # type: ignore[no-any-return]
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device.
+
+    Raises
+    ------
+    UserError
+        If the device asked for is not there.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise UserError(f"{wanted!r} is no device; nothing was started; choose auto, cpu, cuda or mps") from None
+    missing = (device.type == "cuda" and not torch.cuda.is_available()) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise UserError(f"this machine has no {wanted} device; nothing was started; choose --device auto or cpu")
+    return device
+
+
+def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
+    """Load the best checkpoint of a run, else the newest intact one.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no usable checkpoint, or the device is missing.
+    """
+    run_dir = Path(run_dir)
+    on = choose_device(device)
+    checkpoint = _best(run_dir)
+    plan = Plan.model_validate(checkpoint.state["plan"])
+    config = RunConfig.model_validate(checkpoint.state["config"])
+    network = build_network(plan, seed=0)
+    network.load_state_dict(checkpoint.tensors["average"])
+    network.to(on).eval().requires_grad_(requires_grad=False)
+    return TrainedModel(network, plan, config, on, run_dir.name, checkpoint.state["step"], checkpoint.state["dice"])
+
+
+def _best(run_dir: Path) -> Checkpoint:
+    folder = run_dir / "checkpoints"
+    pointer = folder / "best.json"
+    if pointer.exists():
+        named = folder / str(read_json(pointer)["checkpoint"])
+        try:
+            return load_checkpoint(named, ("average",))
+        except UserError:
+            if len(list_checkpoints(folder)) < 2:
+                raise
+    found = newest_intact(folder).checkpoint if folder.is_dir() else None
+    if found is None:
+        raise UserError(f"{run_dir} holds no checkpoint yet; nothing is lost; train the run for a while first")
+    return found
+
+
+def stacked(images: Tensor, maps: Tensor, previous: Tensor, *, use_previous: bool) -> Tensor:
+    """Stack image, two click maps and, where the model has it, the previous mask into network input."""
+    return torch.cat([images, maps, previous] if use_previous else [images, maps], dim=1)

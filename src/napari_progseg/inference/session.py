@@ -1,0 +1,250 @@
+"""Clicks on one image, answered one after the other; the widget and the evaluation use the same object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.plan import Plan
+from ..data.preprocess import Box, Prepared, prepare
+from ..guidance.clicks import Click
+from ..guidance.maps import ClickTensor, click_maps
+from ..volume import Volume
+from .model import TrainedModel, stacked
+from .predict import label_type, slice_probabilities, to_labels
+
+Labels = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What changed.
+
+    Parameters
+    ----------
+    revision : int
+        Of the click set it answers.
+    patches : tuple of (region, labels)
+        Boxes of the image (Z, Y, X) and their label values.
+    seconds : float
+        Time it took.
+    """
+
+    revision: int
+    patches: tuple[tuple[Box, Labels], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Applied:
+    """A click that was answered, with what was there before."""
+
+    click: Click
+    region: Box
+    before: Labels
+
+
+@dataclass(eq=False)
+class _Image:
+    """State of the image in hand."""
+
+    prepared: Prepared
+    labels: Labels
+    applied: list[_Applied] = field(default_factory=list)
+
+
+class InteractiveSession:
+    """Answers clicks on one image.
+
+    A click changes only a window of one training patch around it; outside, the mask stays as it was. The clicks of an
+    earlier call that are still there are not computed again, and those that are gone are taken back exactly.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        An interactive model.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        if model.plan.task != "interactive":
+            raise ValueError(f"{model.name} takes no clicks")
+        self.model = model
+        self._image: _Image | None = None
+
+    def set_image(self, volume: Volume) -> None:
+        """Take an image in hand; earlier clicks are forgotten."""
+        labels = np.zeros(volume.image.shape, label_type(self.model.classes))
+        self._image = _Image(prepare(volume, self.model.plan), labels)
+
+    def automatic(self, z: int) -> Labels:
+        """Return the labels of one slice (Y, X) without clicks; 2D models only."""
+        prepared = self._in_hand.prepared
+        values = slice_probabilities(self.model, prepared, [z]).transpose(0, 1).contiguous().numpy()
+        labels: Labels = to_labels(prepared.back(values, (z, 0, 0))[1], self.model.classes)[0]
+        return labels
+
+    def answer(self, clicks: Sequence[Click], revision: int, current: Labels | None = None) -> Answer:
+        """Answer a set of clicks.
+
+        Parameters
+        ----------
+        clicks : sequence of Click
+            All clicks on this image, oldest first.
+        revision : int
+            Handed back in the answer.
+        current : ndarray of label values, (Z, Y, X), or None
+            The mask as it stands, the starting point of new clicks; None goes on from the last answer.
+
+        Returns
+        -------
+        Answer
+            Boxes that changed; each replaces what is there.
+        """
+        began = time.perf_counter()
+        image = self._in_hand
+        kept = _common(image.applied, clicks)
+        touched = [undone.region for undone in self._take_back(image, kept)]
+        if current is not None:
+            self._start_from(image, clicks[kept:], current)
+        for group in _rounds(range(kept, len(clicks)), clicks, self.model.plan):
+            touched += self._apply(image, group, clicks)
+        patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched))
+        return Answer(revision, patches, time.perf_counter() - began)
+
+    def _start_from(self, image: _Image, new: Sequence[Click], current: Labels) -> None:
+        """Take over the mask as it stands below new clicks, save where earlier clicks were answered."""
+        for click in new:
+            window = self._window(click)[1]
+            if not any(_overlap(window, done.region) for done in image.applied):
+                image.labels[window] = current[window]
+
+    @property
+    def _in_hand(self) -> _Image:
+        if self._image is None:
+            raise RuntimeError("set_image comes before the first click")
+        return self._image
+
+    def _take_back(self, image: _Image, kept: int) -> list[_Applied]:
+        undone = []
+        while len(image.applied) > kept:
+            last = image.applied.pop()
+            image.labels[last.region] = last.before
+            undone.append(last)
+        return undone
+
+    def _apply(self, image: _Image, group: list[int], clicks: Sequence[Click]) -> list[Box]:
+        """Answer clicks (by number) whose windows do not touch, in one batch."""
+        starts = [self._window(clicks[number])[0] for number in group]
+        values = self._probabilities(image, group, starts, clicks)
+        regions = []
+        for number, start, value in zip(group, starts, values, strict=True):
+            region, back = image.prepared.back(value, start)
+            image.applied.append(_Applied(clicks[number], region, image.labels[region].copy()))
+            image.labels[region] = to_labels(back, self.model.classes)
+            regions.append(region)
+        return regions
+
+    def _window(self, click: Click) -> tuple[tuple[int, int, int], Box]:
+        """Return the start of a click's window on the network's grid, and the image's region below it."""
+        prepared, patch = self._in_hand.prepared, self.model.plan.patch_zyx
+        centre = np.rint(prepared.to_voxels(np.array([click.voxel_zyx], dtype=float))[0]).astype(int)
+        start = tuple(
+            (m - p) // 2 if m <= p else int(np.clip(c - p // 2, 0, m - p))
+            for c, p, m in zip(centre, patch, prepared.shape, strict=True)
+        )
+        region, _ = prepared.back(np.zeros((1, *patch), np.float32), start)  # type: ignore[arg-type]
+        return start, region  # type: ignore[return-value]
+
+    def _probabilities(
+        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], clicks: Sequence[Click]
+    ) -> NDArray[np.float32]:
+        """Return class probabilities (len(group), classes, z, y, x) of the windows.
+
+        The channel of each class is read from a pass that saw that class's clicks and previous mask.
+        """
+        plan = self.model.plan
+        inputs = []
+        for number, start in zip(group, starts, strict=True):
+            pixels = torch.from_numpy(image.prepared.box(start, plan.patch_zyx))
+            for each in plan.classes:
+                said = [click for click in clicks[: number + 1] if click.label == each.value]
+                inputs.append(self._input(image, pixels, start, said, each.value))
+        out = self.model.probabilities(torch.stack(inputs))
+        out = out.view(len(group), len(plan.classes), len(plan.classes), *plan.patch)
+        own = torch.diagonal(out, dim1=1, dim2=2).movedim(-1, 1)
+        return own.reshape(len(group), len(plan.classes), *plan.patch_zyx).contiguous().numpy()
+
+    def _input(
+        self, image: _Image, pixels: Tensor, start: tuple[int, int, int], clicks: list[Click], value: int
+    ) -> Tensor:
+        plan = self.model.plan
+        tensor = _click_tensor(clicks, image.prepared, start, plan)
+        maps = click_maps(tensor, plan.patch, plan.sigma_voxels, plan.clicks.combine)
+        previous = self._previous(image, start, value) if plan.clicks.previous_mask else torch.zeros(plan.patch_zyx)
+        if not clicks:
+            previous = torch.zeros_like(previous)
+        shape = (1, 1, *plan.patch)
+        return stacked(pixels.view(shape), maps, previous.view(shape).float(), use_previous=plan.clicks.previous_mask)[
+            0
+        ]
+
+    def _previous(self, image: _Image, start: tuple[int, int, int], value: int) -> Tensor:
+        """Return the present mask of a class in a window, nearest on the network's grid."""
+        prepared, patch = image.prepared, self.model.plan.patch_zyx
+        out = np.zeros(patch, bool)
+        index, target = [], []
+        for begin, size, ratio, n, m in zip(
+            start, patch, prepared.ratio, prepared.image.shape, prepared.shape, strict=True
+        ):
+            inner = np.arange(max(begin, 0), min(begin + size, m))
+            index.append(np.minimum(((inner + 0.5) * ratio).astype(int), n - 1))
+            target.append(slice(int(inner[0]) - begin, int(inner[-1]) + 1 - begin))
+        out[tuple(target)] = image.labels[np.ix_(*index)] == value
+        return torch.from_numpy(out)
+
+
+def _click_tensor(clicks: list[Click], prepared: Prepared, start: tuple[int, int, int], plan: Plan) -> ClickTensor:
+    if not clicks:
+        return ClickTensor.empty(1, plan.dims)
+    where = prepared.to_voxels(np.array([click.voxel_zyx for click in clicks], dtype=float)) - np.array(start)
+    here = np.abs(where[:, 0]) < 0.5 if plan.dims == 2 else np.ones(len(clicks), bool)
+    return ClickTensor(
+        torch.from_numpy(where[:, -plan.dims :]).float()[None],
+        torch.tensor([[click.inside for click in clicks]]),
+        torch.from_numpy(here)[None],
+    )
+
+
+def _common(applied: Sequence[_Applied], clicks: Sequence[Click]) -> int:
+    kept = 0
+    for done, click in zip(applied, clicks, strict=False):
+        if done.click != click:
+            break
+        kept += 1
+    return kept
+
+
+def _rounds(numbers: range, clicks: Sequence[Click], plan: Plan) -> list[list[int]]:
+    """Group clicks that can be answered together: in 2D runs of clicks on different slices, in 3D one by one."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        slices = {clicks[other].voxel_zyx[0] for other in groups[-1]} if groups else set()
+        if plan.dims == 2 and groups and clicks[number].voxel_zyx[0] not in slices and len(slices) < plan.batch:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _distinct(regions: list[Box]) -> list[Box]:
+    return list({tuple((part.start, part.stop) for part in region): region for region in regions}.values())

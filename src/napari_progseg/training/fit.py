@@ -1,0 +1,178 @@
+"""The only training loop: a generator of events."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from ..data import augment
+from ..data.plan import Plan
+from ..data.sampler import PatchSampler
+from ..inference.model import forward
+from ..tasks import Learning
+from .config import OptimiserConfig, RunConfig
+from .events import Event, StepDone
+
+Validate = Callable[["Trainee", float, float], Iterator[Event]]
+_AUGMENT, _TASK = 2, 3
+
+
+@dataclass(eq=False)
+class Clock:
+    """Seconds of training; pauses do not count, validation does."""
+
+    elapsed: float = 0.0
+    _since: float | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Start, or go on after a pause."""
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Stop counting."""
+        self.elapsed, self._since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self.elapsed + (0.0 if self._since is None else time.monotonic() - self._since)
+
+
+@dataclass(eq=False)
+class Trainee:
+    """What training changes.
+
+    Parameters
+    ----------
+    network, average : nn.Module
+        The weights in training, and their running average, which is validated and kept.
+    optimiser : Optimizer
+        Its state belongs to the checkpoint.
+    step : int
+        Steps done.
+    """
+
+    network: nn.Module
+    average: nn.Module
+    optimiser: Optimizer
+    step: int = 0
+
+    @classmethod
+    def new(cls, network: nn.Module, settings: OptimiserConfig) -> Trainee:
+        """Begin with a network."""
+        average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+        return cls(network.train(), average, _optimiser(network, settings))
+
+
+def fit(
+    trainee: Trainee,
+    task: Learning,
+    sampler: PatchSampler,
+    plan: Plan,
+    config: RunConfig,
+    clock: Clock,
+    validate: Validate,
+) -> Iterator[Event]:
+    """Train until the budget is used up.
+
+    Parameters
+    ----------
+    trainee : Trainee
+        Changed in place, and complete between two events: stop by not asking for the next one.
+    sampler : PatchSampler
+        Draws the batch of a step from the seed and the step alone.
+    clock : Clock
+        Runs; whoever pauses stops it.
+    validate : callable
+        ``validate(trainee, progress, seconds)`` yields events; called after each step, it decides itself.
+
+    Yields
+    ------
+    Event
+        A `StepDone` whose loss is still a tensor on the device (the reader pays for the copy), and what `validate`
+        says.
+    """
+    device = next(trainee.network.parameters()).device
+    while (progress := fraction_done(trainee.step, clock.seconds, config)) < 1:
+        rate = rate_at(progress, config.optimiser)
+        batch = sampler.draw(trainee.step, config.seed)
+        images, labels = _changed(batch.images.to(device), batch.labels.to(device), plan, config, trainee.step)
+        inputs, targets = task.prepare(images, labels, trainee.network, _generator(config.seed, trainee.step, _TASK))
+        loss = task.loss(forward(trainee.network, inputs), targets)
+        _update(trainee, loss, rate, config.optimiser)
+        trainee.step += 1
+        progress, seconds = fraction_done(trainee.step, clock.seconds, config), clock.seconds
+        yield StepDone(
+            step=trainee.step,
+            progress=progress,
+            loss=loss.detach(),  # type: ignore[arg-type]
+            rate=rate,
+            seconds=seconds,
+            epoch=batch.epoch,
+            patch=plan.patch,
+            batch=len(images),
+            active_cases=len(config.train),
+        )
+        yield from validate(trainee, progress, seconds)
+
+
+def fraction_done(step: int, seconds: float, config: RunConfig) -> float:
+    """Return how much of the budget is used, 0 to 1."""
+    budget = config.budget
+    done = step / budget.steps if budget.steps is not None else seconds / (60 * (budget.minutes or 1))
+    return min(done, 1.0)
+
+
+def rate_at(progress: float, settings: OptimiserConfig) -> float:
+    """Return the learning rate: a linear warm-up, then polynomial decay to 0 at the end."""
+    if progress < settings.warmup:
+        return settings.rate * max(progress / settings.warmup, 0.02)
+    return settings.rate * (1 - progress) ** settings.power if settings.power else settings.rate
+
+
+def _changed(images: Tensor, labels: Tensor, plan: Plan, config: RunConfig, step: int) -> tuple[Tensor, Tensor]:
+    if not config.augment.enabled:
+        return images, labels
+    generator = _generator(config.seed, step, _AUGMENT)
+    spacing = plan.spacing_zyx_mm[-plan.dims :]
+    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator)
+    return augment.apply(images, labels, changes, plan.patch)
+
+
+def _generator(seed: int, step: int, purpose: int) -> torch.Generator:
+    """Return the generator of one purpose of one step."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 8 + purpose)
+
+
+def _update(trainee: Trainee, loss: Tensor, rate: float, settings: OptimiserConfig) -> None:
+    for group in trainee.optimiser.param_groups:
+        group["lr"] = rate
+    trainee.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if settings.clip is not None:
+        nn.utils.clip_grad_norm_(trainee.network.parameters(), settings.clip)
+    trainee.optimiser.step()
+    _average(trainee, settings.average)
+
+
+@torch.no_grad()
+def _average(trainee: Trainee, decay: float) -> None:
+    """Move the averaged weights towards the present ones; quickly at first, when these still change a lot."""
+    weight = 1 - min(decay, (1 + trainee.step) / (10 + trainee.step)) if decay else 1.0
+    torch._foreach_lerp_(  # torch offers no public form
+        list(trainee.average.parameters()), list(trainee.network.parameters()), weight
+    )
+
+
+def _optimiser(network: nn.Module, settings: OptimiserConfig) -> Optimizer:
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if settings.name == "sgd":
+        return SGD(parameters, settings.rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
+    kind = Adam if settings.name == "adam" else AdamW
+    return kind(parameters, settings.rate, weight_decay=settings.weight_decay)

@@ -1,0 +1,212 @@
+"""A run folder from its first file to its last checkpoint."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from ..data.augment import MARGIN
+from ..data.plan import Plan, facts_of, make_plan
+from ..data.sampler import PatchSampler
+from ..data.store import load_cases
+from ..errors import UserError
+from ..inference.model import choose_device
+from ..networks import build_network
+from ..project import Project
+from ..storage.atomic import read_json, write_json
+from ..tasks import build_task
+from .checks import Previewer, Validator
+from .config import RunConfig
+from .events import Continued, Event, Failed, Finished, Paused, Said, Started
+from .fit import Clock, Trainee, fit
+from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
+from .watch import CONFIG, beat, is_alive, read_request, request
+
+PLAN, LOG = "plan.json", "log.txt"
+_CHECKPOINT_SECONDS = 60.0
+_REQUEST_SECONDS = 0.25
+
+
+def create_run(project: Project, config: RunConfig) -> Path:
+    """Make the folder of a run and write its settings; nothing is trained yet.
+
+    Returns
+    -------
+    Path
+        ``PROJECT/runs/NNNN-NAME``.
+
+    Raises
+    ------
+    UserError
+        If a case is unknown or has no labels, no case is given, or the device is not there.
+    """
+    choose_device(config.device)
+    if not config.train:
+        raise UserError("a run needs at least one training case; nothing was started; complete the labels of a case")
+    for case in (*config.train, *config.validation):
+        if project.case(case).label is None:
+            raise UserError(f"case {case} has no labels; nothing was started; label it or leave it out")
+    numbers = [int(run.name.split("-")[0]) for run in project.runs() if run.name.split("-")[0].isdigit()]
+    run_dir = project.runs_dir / f"{max(numbers, default=0) + 1:04d}-{config.name}"
+    write_json(run_dir / CONFIG, config.model_dump(mode="json"))
+    return run_dir
+
+
+def start(run_dir: Path, *, low_priority: bool = False, threads: int | None = None) -> None:
+    """Train a run in a detached process of its own, which outlives this one.
+
+    Parameters
+    ----------
+    low_priority : bool
+        Let other programs go first.
+    threads : int or None
+        CPU threads of the process; None takes all.
+    """
+    _refuse_if_alive(run_dir)
+    request(run_dir, want="run")
+    command = [sys.executable, "-m", "napari_progseg.training", str(run_dir)]
+    environment = dict(os.environ) if threads is None else {**os.environ, "OMP_NUM_THREADS": str(max(1, threads))}
+    with (run_dir / LOG).open("ab") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+    process = psutil.Process(child.pid)
+    beat(run_dir, -1, process)
+    if low_priority:
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+
+
+def execute(run_dir: Path, *, keep_request: bool = False) -> Iterator[Event]:
+    """Train a run in this process, from the beginning or its newest checkpoint.
+
+    Parameters
+    ----------
+    keep_request : bool
+        Heed a request that was written before; otherwise the run begins with "run".
+
+    Yields
+    ------
+    Event
+        All that is written to ``events.jsonl``.
+
+    Raises
+    ------
+    UserError
+        After a `Failed` event, where the cause is something the user can mend.
+    """
+    if not keep_request:
+        _refuse_if_alive(run_dir)
+        request(run_dir, want="run")
+    log = EventLog(run_dir)
+    with sign_of_life(run_dir):
+        try:
+            yield from _trained(run_dir, log)
+        except UserError as error:
+            yield from log.add(Failed(0, str(error)))
+            raise
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            message = (
+                "the memory was not enough; checkpoints and labels are safe; "
+                "lower patches.batch or patches.voxels and start again"
+            )
+            yield from log.add(Failed(0, message))
+            raise UserError(message) from error
+
+
+def _refuse_if_alive(run_dir: Path) -> None:
+    if is_alive(run_dir):
+        raise UserError(f"{run_dir.name} is being trained by another process; nothing was changed; watch or stop it")
+
+
+def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
+    config = RunConfig.model_validate(read_json(run_dir / CONFIG))
+    project = Project.open(run_dir.resolve().parents[1])
+    device = choose_device(config.device)
+    plan = _plan(run_dir, project, config)
+    keeper = CheckpointKeeper(run_dir, plan, config)
+    trainee = Trainee.new(build_network(plan, seed=config.seed).to(device), config.optimiser)
+    clock = Clock()
+    clock.elapsed, damaged = keeper.restore(trainee)
+    for name in damaged:
+        yield from log.add(Said(f"checkpoint {name} is damaged and was passed over"))
+    cases = load_cases(project, config.train, plan)
+    sampler = PatchSampler(cases, plan, config.patches, MARGIN if config.augment.enabled else 1.0)
+    validator = Validator(project, plan, config, keeper)
+    budget = config.budget
+    yield from log.add(Started(trainee.step, plan.sentence, str(device), budget.steps, budget.minutes))
+    clock.run()
+    events = fit(trainee, build_task(config, plan), sampler, plan, config, clock, validator)
+    answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
+    stopped = False
+    try:
+        for event in events:
+            yield from log.add(event)
+            yield from answers.after(trainee, clock)
+            if answers.stopped:
+                stopped = True
+                break
+    finally:
+        saved = keeper.save(trainee, clock.seconds)
+    yield from log.add(saved) if saved else ()
+    yield from log.add(Finished(trainee.step, clock.seconds, "stopped" if stopped else "budget", keeper.best))
+
+
+class _Answers:
+    """What happens between two steps: checkpoints by the clock, requests, previews."""
+
+    def __init__(self, run_dir: Path, log: EventLog, keeper: CheckpointKeeper, previewer: Previewer) -> None:
+        self._run_dir, self._log, self._keeper, self._previewer = run_dir, log, keeper, previewer
+        self._looked = 0.0
+        self.stopped = False
+
+    def after(self, trainee: Trainee, clock: Clock) -> Iterator[Event]:
+        """Save and answer, if it is time to."""
+        if self._keeper.age > _CHECKPOINT_SECONDS and (saved := self._keeper.save(trainee, clock.seconds)):
+            yield from self._log.add(saved)
+        if time.monotonic() - self._looked < _REQUEST_SECONDS:
+            return
+        asked = self._look()
+        if asked["want"] == "pause":
+            yield from self._paused(trainee, clock)
+        if preview := self._previewer.answer(asked, trainee):
+            yield from self._log.add(preview)
+
+    def _look(self) -> dict[str, Any]:
+        self._looked = time.monotonic()
+        asked = read_request(self._run_dir)
+        self.stopped = asked["want"] == "stop"
+        return asked
+
+    def _paused(self, trainee: Trainee, clock: Clock) -> Iterator[Event]:
+        clock.pause()
+        if saved := self._keeper.save(trainee, clock.seconds):
+            yield from self._log.add(saved)
+        yield from self._log.add(Paused(trainee.step))
+        while self._look()["want"] == "pause":
+            time.sleep(_REQUEST_SECONDS)
+        clock.run()
+        if not self.stopped:
+            yield from self._log.add(Continued(trainee.step))
+
+
+def _plan(run_dir: Path, project: Project, config: RunConfig) -> Plan:
+    """Return the plan of the run, made at its first start."""
+    path = run_dir / PLAN
+    if path.exists():
+        return Plan.model_validate(read_json(path))
+    facts = []
+    for case in config.train:
+        volume = project.volume(case)
+        labels = project.labels(case)
+        facts.append(facts_of(case, volume, labels.labels if labels else None, project.case(case).modality))
+    plan = make_plan(facts, config, project.classes)
+    write_json(path, plan.model_dump(mode="json"))
+    return plan
