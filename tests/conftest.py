@@ -1,9 +1,16 @@
 """Fixtures shared by all tests."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from napari_progseg.data.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -15,3 +22,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real volumes are not here: {folder} does not exist (set PROGSEG_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture
+def plan_of() -> Callable[..., Plan]:
+    """Build a small 2D plan with one class of value 1; fields and click settings by name."""
+    from napari_progseg.data.plan import Plan
+    from napari_progseg.training.config import ClickConfig
+    from napari_progseg.volume import LabelClass
+
+    def build(clicks: dict[str, Any] | None = None, **fields: Any) -> Plan:
+        dims = len(fields.get("patch", (16, 16)))
+        settings = ClickConfig(**(clicks or {}))
+        task = fields.get("task", "segmentation")
+        plain: dict[str, Any] = {
+            "task": task,
+            "modality": "ct",
+            "window": (0.0, 100.0),
+            "spacing_zyx_mm": (1.0, 1.0, 1.0),
+            "dims": dims,
+            "patch": (16, 16),
+            "batch": 4,
+            "architecture": "dynunet",
+            "norm": "instance",
+            "input_channels": 1 if task == "segmentation" else 3 + settings.previous_mask,
+            "widths": (4, 8),
+            "strides": ((2,) * dims,),
+            "classes": (LabelClass("bone", (1,)),),
+            "clicks": settings,
+            "sentence": "",
+        }
+        return Plan(**{**plain, **fields})
+
+    return build

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import napari_progseg
 from napari_progseg.cli import app
@@ -130,3 +134,208 @@ def test_a_folder_that_is_no_run_is_refused(command: str, tmp_path: Path) -> Non
 
 def test_a_misspelt_option_ends_with_2() -> None:
     assert progseg("check", "--jsn", "x").exit_code == 2
+
+
+def train(project: Path, *words: object, task: str = "segmentation") -> Result:
+    common = (
+        "--task",
+        task,
+        "--name",
+        "first",
+        "--device",
+        "cpu",
+        "--set",
+        "model.width=4",
+        "--set",
+        "patches.batch=4",
+    )
+    return progseg("train", project, *common, *words)
+
+
+@pytest.fixture(scope="session")
+def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of a finished training of three steps; read only."""
+    study = tmp_path_factory.mktemp("trained") / "study"
+    progseg("init", study, "--images", cohort / "images", "--labels", cohort / "labels", "--classes", "ball=3")
+    done = train(study, "--steps", 3, "--train", 2)
+    assert done.exit_code == 0, done.output + done.stderr
+    return study / "runs" / "0001-first"
+
+
+def test_training_tells_how_it_ended_and_where_the_run_is(project: Path) -> None:
+    done = train(project, "--steps", 2)
+    assert done.exit_code == 0, done.output + done.stderr
+    *_, told, where = done.stdout.splitlines()
+    assert told.startswith("finished at step 2")
+    assert where == f"run: {project / 'runs' / '0001-first'}"
+
+
+def test_a_setting_that_does_not_exist_is_named(project: Path) -> None:
+    done = train(project, "--steps", 2, "--set", "model.depth=3")
+    assert done.exit_code == 2
+    assert "model.depth" in done.stderr
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("setting", ["model.levels=many", "patches.foreground=2"])
+def test_a_value_that_is_refused_ends_in_one_sentence_that_names_the_field(project: Path, setting: str) -> None:
+    done = train(project, "--steps", 2, "--set", setting)
+    assert done.exit_code == 2
+    assert setting.split("=")[0] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_training_on_an_unknown_case_is_refused(project: Path) -> None:
+    done = train(project, "--steps", 2, "--train", "p0,p77")
+    assert done.exit_code == 2
+    assert "p77" in done.stderr
+
+
+def test_a_device_that_is_not_there_is_refused(project: Path) -> None:
+    done = train(project, "--steps", 2, "--device", "abacus")
+    assert done.exit_code == 2
+    assert "abacus" in done.stderr
+
+
+def test_resuming_a_finished_run_says_so_and_is_no_error(trained: Path) -> None:
+    done = progseg("resume", trained)
+    assert done.exit_code == 0
+    assert "finished" in done.stdout
+
+
+def test_watching_a_finished_run_ends_at_once(trained: Path) -> None:
+    done = progseg("watch", trained)
+    assert done.exit_code == 0, done.stderr
+    assert "finished at step 3" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["pause", "stop"])
+def test_a_finished_run_can_neither_be_paused_nor_stopped(trained: Path, command: str) -> None:
+    done = progseg(command, trained)
+    assert done.exit_code == 2
+    assert "not running" in done.stderr
+
+
+def test_predicted_labels_lie_on_the_scans_grid(trained: Path, cohort: Path, tmp_path: Path) -> None:
+    done = progseg("predict", trained, "--images", cohort / "images", "--out", tmp_path / "masks", "--device", "cpu")
+    assert done.exit_code == 0, done.stderr
+    masks = sorted((tmp_path / "masks").iterdir())
+    assert [mask.name for mask in masks] == [f"p{number}.nii.gz" for number in range(PATIENTS)]
+    scan, mask = (nibabel.load(path) for path in (cohort / "images" / "p0.nii.gz", masks[0]))
+    assert mask.shape == scan.shape
+    np.testing.assert_allclose(mask.affine, scan.affine, atol=1e-3)
+    assert set(np.unique(mask.dataobj)) <= {0, 3}
+
+
+def test_predict_says_which_scan_failed_and_keeps_the_rest(trained: Path, cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    whole = (cohort / "images" / "p0.nii.gz").read_bytes()
+    (tmp_path / "scans" / "good.nii.gz").write_bytes(whole)
+    (tmp_path / "scans" / "torn.nii.gz").write_bytes(whole[:2000])
+    done = progseg("predict", trained, "--images", tmp_path / "scans", "--out", tmp_path / "masks")
+    assert done.exit_code == 2
+    assert "torn" in done.stderr
+    assert [mask.name for mask in (tmp_path / "masks").iterdir()] == ["good.nii.gz"]
+
+
+def test_evaluate_writes_the_mean_over_cases_never_trained_on(trained: Path, tmp_path: Path) -> None:
+    done = progseg("evaluate", trained, "--cases", "test", "--json", tmp_path / "dice.json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))
+    trained_on = json.loads((trained / "config.json").read_text(encoding="utf-8"))["train"]
+    measured = [case["case"] for case in found["cases"]]
+    assert measured
+    assert not set(measured) & set(trained_on)
+    assert found["mean_dice"] == pytest.approx(np.mean([case["dice"]["ball"] for case in found["cases"]]))
+    assert found["clicks"] == {"0": found["mean_dice"]}
+
+
+def test_evaluate_on_folders_leaves_out_what_was_trained_on(trained: Path, cohort: Path, tmp_path: Path) -> None:
+    folders = ("--images", cohort / "images", "--labels", cohort / "labels")
+    done = progseg("evaluate", trained, *folders, "--json", tmp_path / "dice.json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))
+    config = json.loads((trained / "config.json").read_text(encoding="utf-8"))
+    assert set(found["left_out"]) == {*config["train"], *config["validation"]}
+    assert len(found["cases"]) == PATIENTS - len(found["left_out"])
+
+
+@pytest.mark.parametrize("where", [(), ("--cases", "test", "--images", "x"), ("--images", "x")])
+def test_evaluate_needs_one_place_to_take_cases_from(trained: Path, tmp_path: Path, where: tuple[str, ...]) -> None:
+    done = progseg("evaluate", trained, *where, "--json", tmp_path / "dice.json")
+    assert done.exit_code == 2
+    assert "--cases" in done.stderr
+
+
+def test_clicks_guide_an_interactive_model(project: Path, cohort: Path, tmp_path: Path) -> None:
+    assert train(project, "--steps", 2, task="interactive").exit_code == 0
+    run = project / "runs" / "0001-first"
+    (tmp_path / "p0.json").write_text('[{"voxel": [6, 6, 6], "inside": true}]', encoding="utf-8")
+    done = progseg("predict", run, "--images", cohort / "images", "--out", tmp_path / "masks", "--clicks", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert "p0.nii.gz, 1 clicks" in done.stdout
+    counted = progseg("evaluate", run, "--cases", 1, "--clicks", "0,1", "--json", tmp_path / "dice.json")
+    assert counted.exit_code == 0, counted.stderr
+    assert set(json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))["clicks"]) == {"0", "1"}
+
+
+def test_clicks_for_a_model_without_clicks_are_refused(trained: Path, cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "p0.json").write_text("[]", encoding="utf-8")
+    folders = ("--images", cohort / "images", "--out", tmp_path / "masks", "--clicks", tmp_path)
+    done = progseg("predict", trained, *folders)
+    assert done.exit_code == 2
+    assert "without clicks" in done.stderr
+
+
+def test_sample_writes_a_cohort_that_init_takes(tmp_path: Path) -> None:
+    done = progseg("sample", tmp_path / "scans", "--kind", "mr", "--patients", 3, "--labelled", 2)
+    assert done.exit_code == 0, done.output
+    made = progseg("init", tmp_path / "p", "--images", tmp_path / "scans/images", "--labels", tmp_path / "scans/labels")
+    assert "3 cases, 2 of them completed" in made.output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks a process to end")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_stops_and_leaves_a_run_that_resumes(project: Path, number: signal.Signals) -> None:
+    words = ("train", project, "--task", "segmentation", "--name", "first", "--minutes", "5", "--device", "cpu")
+    command = [sys.executable, "-m", "napari_progseg.cli", *map(str, words), "--set", "model.width=4"]
+    run = project / "runs" / "0001-first"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        wait_for(lambda: process.poll() is not None or "StepDone" in text_of(run / "events.jsonl"))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert "stopped at step" in out
+    assert "Traceback" not in err
+    assert (run / "checkpoints" / "last.json").is_file()
+    assert progseg("stop", run).exit_code == 2
+
+
+@pytest.mark.slow
+def test_a_run_in_the_background_is_paused_resumed_and_stopped(project: Path) -> None:
+    run = project / "runs" / "0001-first"
+    started = train(project, "--minutes", 5, "--detach")
+    assert started.exit_code == 0, started.stderr
+    assert f"progseg watch {run}" in started.stdout
+    try:
+        wait_for(lambda: "StepDone" in text_of(run / "events.jsonl"))
+        assert progseg("pause", run).exit_code == 0
+        wait_for(lambda: "Paused" in text_of(run / "events.jsonl"))
+        assert "goes on" in progseg("resume", run).stdout
+        wait_for(lambda: "Continued" in text_of(run / "events.jsonl"))
+    finally:
+        stopped = progseg("stop", run)
+    assert stopped.exit_code == 0, stopped.stderr
+    assert "stopped at step" in progseg("watch", run).stdout
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.1)

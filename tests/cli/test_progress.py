@@ -45,3 +45,15 @@ def test_the_end_of_a_run_is_remembered_and_missing_where_events_break_off() -> 
     with RunBar() as bar:
         assert bar.show([step(8, 0.9, 2.0)]) is None
         assert bar.show([end]) == end
+
+
+def test_a_log_gets_a_line_now_and_then_instead_of_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_progseg.cli.progress._SECONDS_LOG", 1e9)
+    with RunBar() as bar:
+        bar.tell(step(57, 0.25, 60.0))
+        assert capsys.readouterr().err == ""
+        monkeypatch.setattr("napari_progseg.cli.progress._SECONDS_LOG", 0)
+        bar.tell(step(58, 0.26, 62.0))
+    assert capsys.readouterr().err.startswith("step 58 · loss 0.310")

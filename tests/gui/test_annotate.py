@@ -76,7 +76,7 @@ def test_clicks_look_different_inside_and_outside(opened) -> None:
     case.add_click((5, 7, 8), True)
     case.add_click((5, 9, 8), False)
     layer = case.click_layer.layer
-    assert [str(symbol) for symbol in layer.symbol] == ["disc", "x"]
+    assert [str(symbol) for symbol in layer.symbol] == ["disc", "square"]
     assert not np.allclose(layer.face_color[0], layer.face_color[1])
 
 

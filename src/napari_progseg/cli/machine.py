@@ -19,9 +19,10 @@ _DEMO = "napari_progseg.gui.demo"
 
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for screenshots, labels and the Dice table.")] = Path(
-        "demo-output"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="Folder for screenshots, labels and the Dice table of a driven window.")
+    ] = Path("demo-output"),
+    drive: Annotated[bool, typer.Option("--drive", help="Drive the window; without a screen it always is.")] = False,
 ) -> None:
     """Run the main job on sample data in the real window: open, click, train, watch Dice, predict, save."""
     from ..doctor import has_screen
@@ -31,7 +32,7 @@ def demo(
     if not has_screen():
         raise typer.Exit(_under_virtual_screen(output))
     # by name: the command line and the window do not know each other, and without this command napari is not needed
-    importlib.import_module(_DEMO).main(output.absolute())
+    importlib.import_module(_DEMO).main(output.absolute(), drive=drive)
 
 
 def doctor() -> None:
@@ -61,4 +62,5 @@ def _under_virtual_screen(output: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if name != "QT_QPA_PLATFORM"}
     environment["LIBGL_ALWAYS_SOFTWARE"] = "1"
     command = [xvfb, "-a", "-s", "-screen 0 1280x1024x24", sys.executable, "-m", "napari_progseg.cli", "demo"]
-    return subprocess.run([*command, "--output", str(output)], env=environment, check=False).returncode
+    command += ["--drive", "--output", str(output)]
+    return subprocess.run(command, env=environment, check=False).returncode

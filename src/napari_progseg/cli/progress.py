@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -13,8 +14,7 @@ from tqdm import tqdm
 from ..training.events import Continued, Event, Failed, Finished, Paused, Said, Started, StepDone, Validated
 from .text import dice, duration
 
-_FORMAT = "{percentage:3.0f}%|{bar:24}| {postfix}"
-# a log file needs no bar ten times a second
+_FORMAT = "{percentage:3.0f}%|{bar:24}| {desc}"
 _SECONDS_TERMINAL, _SECONDS_LOG = 0.2, 30.0
 
 
@@ -26,7 +26,7 @@ def fraction_bar() -> Iterator[Callable[[float], None]]:
 
 
 class RunBar:
-    """Shows the events of a run on stderr; a context manager.
+    """Shows the events of a run on stderr: a bar in a terminal, a line now and then in a log; a context manager.
 
     Attributes
     ----------
@@ -38,6 +38,8 @@ class RunBar:
         self.last: Finished | Failed | None = None
         self._dice: float | None = None
         self._best: float | None = None
+        self._text = ""
+        self._said = time.monotonic()
         self._bar = _bar()
 
     def __enter__(self) -> RunBar:
@@ -49,7 +51,7 @@ class RunBar:
         self._bar.close()
 
     def __str__(self) -> str:
-        return str(self._bar.postfix or "")
+        return self._text
 
     def show(self, events: Iterable[Event | None]) -> Finished | Failed | None:
         """Show all events; returns how the run ended, None where the events broke off."""
@@ -81,8 +83,11 @@ class RunBar:
             parts.append(f"Dice {dice(self._dice)} (best {dice(self._best)})")
         if left is not None:
             parts.append(f"{duration(left)} left")
-        self._bar.set_postfix_str(" · ".join(parts), refresh=False)
+        self._text = " · ".join(parts)
+        self._bar.set_description_str(self._text, refresh=False)
         _set(self._bar, event.progress)
+        if self._bar.disable and time.monotonic() - self._said > _SECONDS_LOG:
+            self._say(self._text)
 
     def _validated(self, event: Validated) -> None:
         self._dice = event.mean_dice
@@ -92,12 +97,20 @@ class RunBar:
         self._say(f"step {event.step}: validation Dice {dice(event.mean_dice)}{mark}")
 
     def _say(self, text: str) -> None:
+        self._said = time.monotonic()
         self._bar.write(text, file=sys.stderr)
 
 
 def _bar() -> tqdm[NoReturn]:
-    seconds = _SECONDS_TERMINAL if sys.stderr.isatty() else _SECONDS_LOG
-    return tqdm(total=1.0, bar_format=_FORMAT, mininterval=seconds, miniters=0, file=sys.stderr, leave=False)
+    return tqdm(
+        total=1.0,
+        bar_format=_FORMAT,
+        mininterval=_SECONDS_TERMINAL,
+        miniters=0,
+        file=sys.stderr,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def _set(bar: tqdm[NoReturn], fraction: float) -> None:

@@ -98,7 +98,7 @@ def facts_of(
     inside = np.zeros(0, np.float32)
     if labels is not None:
         found = np.flatnonzero(labels)
-        step = max(1, found.size // SAMPLED_VOXELS)
+        step = max(1, -(-found.size // SAMPLED_VOXELS))
         inside = volume.image[np.unravel_index(found[::step], labels.shape)].astype(np.float32)
     return CaseFacts(case, modality, volume.image.shape, volume.geometry.spacing_zyx_mm, inside)
 
@@ -171,7 +171,7 @@ def _window(facts: Sequence[CaseFacts], config: RunConfig) -> tuple[float, float
 def _batch(config: RunConfig, patch: tuple[int, ...]) -> int:
     if config.patches.batch_voxels is None:
         return config.patches.batch
-    return max(2, min(config.patches.batch, config.patches.batch_voxels // int(np.prod(patch))))
+    return min(config.patches.batch, max(2, config.patches.batch_voxels // int(np.prod(patch))))
 
 
 def _patch_and_strides(
@@ -185,7 +185,10 @@ def _patch_and_strides(
     size = np.array(wanted if wanted is not None else _within(shape, config.patches.voxels), dtype=float)
     strides = _strides(size, spacing, model)
     divisor = np.prod(strides, axis=0) if strides else np.ones(len(size))
-    patch = tuple(int(n) for n in np.maximum(np.ceil(np.round(size / divisor, 6)), 1) * divisor)
+    blocks = np.maximum(np.ceil(np.round(size / divisor, 6)), 1)
+    while wanted is None and np.prod(blocks * divisor) > config.patches.voxels and blocks.max() > 1:
+        blocks[np.argmax(np.where(blocks > 1, blocks * divisor, 0))] -= 1
+    patch = tuple(int(n) for n in blocks * divisor)
     if wanted is not None and patch != tuple(wanted):
         raise UserError(
             f"patches.size {tuple(wanted)} is not divisible by {tuple(int(d) for d in divisor)}, as the network asks; "

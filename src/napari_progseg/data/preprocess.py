@@ -66,8 +66,19 @@ class Prepared:
         voxels = np.asarray(voxels_zyx, dtype=np.float64)
         return np.asarray((voxels + 0.5) / np.array(self.ratio) - 0.5)
 
-    def back(self, values: NDArray[np.float32], start: tuple[int, int, int]) -> tuple[Box, NDArray[np.float32]]:
+    def back(
+        self, values: NDArray[np.float32], start: tuple[int, int, int], keep: tuple[int, int] | None = None
+    ) -> tuple[Box, NDArray[np.float32]]:
         """Carry values (C, z, y, x) of a box back to the image's grid, linearly.
+
+        Parameters
+        ----------
+        values : ndarray, (C, z, y, x)
+            Values of a box of the network's grid.
+        start : tuple of int
+            Where the box begins, (z, y, x).
+        keep : tuple of int or None
+            First and last + 1 of the network's slices that are wanted; the others help to interpolate at the seams.
 
         Returns
         -------
@@ -80,7 +91,8 @@ class Prepared:
         for axis, (begin, ratio, n, m) in enumerate(zip(start, self.ratio, self.image.shape, self.shape, strict=True)):
             size = values.shape[axis + 1]
             low, high = max(begin, 0), min(begin + size, m)
-            first, last = int(np.ceil(low * ratio - 0.5)), int(np.ceil(high * ratio - 0.5))
+            begins, ends = keep if keep is not None and axis == 0 else (low, high)
+            first, last = int(np.ceil(begins * ratio - 0.5)), int(np.ceil(ends * ratio - 0.5))
             first, last = max(first, 0), min(last, n)
             region.append(slice(first, last))
             if ratio == 1.0:

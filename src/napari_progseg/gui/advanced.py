@@ -14,7 +14,7 @@ _DIMS = {_AUTO: None, "slices (2D)": 2, "volumes (3D)": 3}
 
 
 class Advanced:
-    """Preset, dimensions, patch, learning rate, width and seed; presets fill in the rest.
+    """Preset, dimensions, patch, batch, learning rate, width and seed; presets fill in the rest.
 
     Parameters
     ----------
@@ -29,10 +29,19 @@ class Advanced:
         )
         self.dims = ComboBox(name="dims", label="network sees", choices=list(_DIMS), value=_AUTO)
         self.patch = LineEdit(name="patch", label="patch (voxels)", tooltip="z, y, x or y, x; empty: from the data")
+        self.batch = SpinBox(
+            name="batch",
+            label="patches a step",
+            min=1,
+            max=512,
+            tooltip="Fewer need less memory and time a step",
+        )
         self.rate = FloatSpinBox(name="rate", label="learning rate", min=1e-6, max=1.0, step=1e-4)
         self.width = SpinBox(name="width", min=1, max=256, tooltip="Features at full resolution")
         self.seed = SpinBox(name="seed", min=0, max=2**31 - 1, tooltip="The same seed repeats every random choice")
-        self.form = Container(widgets=[self.preset, self.dims, self.patch, self.rate, self.width, self.seed])
+        self.form = Container(
+            widgets=[self.preset, self.dims, self.patch, self.batch, self.rate, self.width, self.seed]
+        )
         self.rate.native.setDecimals(6)
         self.patch.native.setPlaceholderText(_AUTO)
         self._fill()
@@ -51,6 +60,7 @@ class Advanced:
         config = preset_config(self.preset.value, "segmentation", budget={"minutes": 1})
         self.dims.value = next(name for name, dims in _DIMS.items() if dims == config.model.dims)
         self.patch.value = ", ".join(map(str, config.patches.size or ()))
+        self.batch.value = config.patches.batch
         self.rate.value = config.optimiser.rate
         self.width.value = config.model.width
 
@@ -78,6 +88,7 @@ class Advanced:
                 f"model.dims={'null' if dims is None else dims}",
                 f"model.width={self.width.value}",
                 f"patches.size={self._patch()}",
+                f"patches.batch={self.batch.value}",
                 f"optimiser.rate={self.rate.value}",
             ],
         )

@@ -16,6 +16,11 @@ class CanvasText:
         self._before = {name: getattr(self._overlay, name) for name in ("text", "visible", "position")}
         self._ours = False
 
+    @property
+    def text(self) -> str:
+        """What is shown at present, empty while the overlay is the user's."""
+        return self._overlay.text if self._ours else ""
+
     def show(self, text: str) -> None:
         """Show a text top left; an empty text gives the overlay back to the user."""
         if not text:

@@ -108,8 +108,8 @@ class OpenCase(QObject):
 
     def _look_at_content(self) -> None:
         """Show the middle of the labels, or of the volume."""
-        counts = [int(np.count_nonzero(plane)) for plane in self.labels] if self.labels.size <= LARGE_VOXELS else []
-        z = int(np.argmax(counts)) if any(counts) else self.labels.shape[0] // 2
+        labelled = np.flatnonzero([plane.any() for plane in self.labels])
+        z = int(labelled[len(labelled) // 2]) if len(labelled) else self.labels.shape[0] // 2
         spacing = self.volume.geometry.spacing_zyx_mm
         middle = [z, *(n // 2 for n in self.labels.shape[1:])]
         self.viewer.dims.point = [index * step for index, step in zip(middle, spacing, strict=True)]

@@ -61,8 +61,6 @@ class ClickLayer:
             name=PREFIX + "clicks",
             ndim=3,
             size=1,
-            border_color="white",
-            border_width=0.12,
             canvas_size_limits=_ON_SCREEN_PIXELS,
             out_of_slice_display=False,
             features=pd.DataFrame({"number": np.empty(0, int), "sign": np.empty(0, str)}),
@@ -81,7 +79,7 @@ class ClickLayer:
         return self.layer
 
     def show(self, clicks: Sequence[Click]) -> None:
-        """Draw these clicks: inside a green disc with a plus, outside a vermillion cross."""
+        """Draw these clicks: inside a green disc with a plus, outside a vermillion square with a cross."""
         self._clicks = tuple(clicks)
         if self.layer not in self._viewer.layers:
             return
@@ -90,11 +88,13 @@ class ClickLayer:
             self.layer.selected_data = set()
             self.layer.data = np.array([click.voxel_zyx for click in clicks], dtype=float).reshape(-1, 3)
             self.layer.features = pd.DataFrame(
-                {"number": range(len(clicks)), "sign": ["+" if click.inside else "" for click in clicks]}
+                {"number": range(len(clicks)), "sign": ["+" if click.inside else "×" for click in clicks]}
             )
             if clicks:
-                self.layer.symbol = ["disc" if click.inside else "x" for click in clicks]
-                self.layer.face_color = [INSIDE_COLOUR if click.inside else OUTSIDE_COLOUR for click in clicks]
+                self.layer.symbol = ["disc" if click.inside else "square" for click in clicks]
+                colours = [INSIDE_COLOUR if click.inside else OUTSIDE_COLOUR for click in clicks]
+                # where the size on screen is limited, vispy draws a wide border, so it has the same colour
+                self.layer.face_color = self.layer.border_color = colours
                 self.layer.size = 1
         finally:
             self._writing = False

@@ -22,6 +22,7 @@ from .canvas import CanvasText
 from .case import OpenCase
 from .compare import LARGE_VOXELS, Tally
 from .history import Entry
+from .layers import warm_up
 from .reading import ReadCase, read_case
 from .runs import Runs
 from .saving import Keeper
@@ -85,7 +86,12 @@ class Desk(QObject):
         self.runs.improved.connect(self._improved)
 
     def _prepare(self) -> None:
-        self.background.start("getting ready", called(engine.prepare), self._prepared)
+        def steps(stop: threading.Event) -> Iterator[str | None]:
+            warm_up()
+            yield None
+            yield engine.prepare()
+
+        self.background.start("getting ready", steps, self._prepared)
 
     def _prepared(self, device: Any) -> None:
         if isinstance(device, Problem):

@@ -24,6 +24,17 @@ _SAMPLE = 200_000
 _SOFT_TISSUE_HU = (-160.0, 300.0)
 
 
+def warm_up() -> None:
+    """Let napari compile what the first labels layer needs, which takes two seconds. Runs in a worker, on no viewer."""
+    from napari.layers import Labels
+
+    colours = {None: "transparent", 0: "transparent", 1: "white"}
+    layer = Labels(np.zeros((2, 2, 2), np.uint8), colormap=DirectLabelColormap(color_dict=colours), units=("mm",) * 3)
+    for contour in (2, 0):
+        layer.contour = contour
+        layer.refresh()
+
+
 def spatial_kwargs(layer: Layer) -> dict[str, Any]:
     """Return what puts another layer into the same space as `layer`."""
     names = ("scale", "translate", "rotate", "shear", "units", "axis_labels")

@@ -28,7 +28,7 @@ from .newproject import NewProject
 from .parts import GRID, heading, note
 from .wording import counted
 
-_WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 52, DICE: 40, GRID_COLUMN: 34}
+_WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 58, DICE: 42, GRID_COLUMN: 34}
 
 
 class Patients(QStackedWidget):

@@ -130,5 +130,5 @@ def _slabs(model: TrainedModel, prepared: Prepared) -> Iterator[tuple[Box, NDArr
         last = min(z + thick, depth)
         low, high = max(z - margin, 0), min(last + margin, depth)
         image = torch.from_numpy(prepared.box((low, 0, 0), (high - low, height, width)))
-        values = windowed(model, image[None, None])[0, :, z - low : last - low].numpy()
-        yield (*prepared.back(np.ascontiguousarray(values), (z, 0, 0)), last)
+        values = windowed(model, image[None, None])[0].numpy()
+        yield (*prepared.back(values, (low, 0, 0), keep=(z, last)), last)

@@ -57,6 +57,7 @@ class _Image:
     prepared: Prepared
     labels: Labels
     applied: list[_Applied] = field(default_factory=list)
+    known: dict[tuple[tuple[int, int], ...], Box] = field(default_factory=dict)
 
 
 class InteractiveSession:
@@ -99,12 +100,14 @@ class InteractiveSession:
         revision : int
             Handed back in the answer.
         current : ndarray of label values, (Z, Y, X), or None
-            The mask as it stands, the starting point of new clicks; None goes on from the last answer.
+            The mask as it stands, the starting point where no click was answered yet; None goes on from the last
+            answer.
 
         Returns
         -------
         Answer
-            Boxes that changed; each replaces what is there.
+            Boxes that changed, or that `current` does not show yet because an earlier answer was dropped; each
+            replaces what is there.
         """
         began = time.perf_counter()
         image = self._in_hand
@@ -114,15 +117,21 @@ class InteractiveSession:
             self._start_from(image, clicks[kept:], current)
         for group in _rounds(range(kept, len(clicks)), clicks, self.model.plan):
             touched += self._apply(image, group, clicks)
-        patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched))
+        if current is not None:
+            touched += [box for box in image.known.values() if not np.array_equal(image.labels[box], current[box])]
+        patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched).values())
         return Answer(revision, patches, time.perf_counter() - began)
 
     def _start_from(self, image: _Image, new: Sequence[Click], current: Labels) -> None:
-        """Take over the mask as it stands below new clicks, save where earlier clicks were answered."""
+        """Take over the mask as it stands below new clicks, save where a click was ever answered."""
         for click in new:
             window = self._window(click)[1]
-            if not any(_overlap(window, done.region) for done in image.applied):
-                image.labels[window] = current[window]
+            fresh = np.ones(image.labels[window].shape, bool)
+            for box in image.known.values():
+                if _overlap(window, box):
+                    fresh[_inside(box, window)] = False
+            image.labels[window][fresh] = current[window][fresh]
+        image.known |= _distinct([self._window(click)[1] for click in new])
 
     @property
     def _in_hand(self) -> _Image:
@@ -148,6 +157,7 @@ class InteractiveSession:
             image.applied.append(_Applied(clicks[number], region, image.labels[region].copy()))
             image.labels[region] = to_labels(back, self.model.classes)
             regions.append(region)
+        image.known |= _distinct(regions)
         return regions
 
     def _window(self, click: Click) -> tuple[tuple[int, int, int], Box]:
@@ -187,7 +197,8 @@ class InteractiveSession:
         tensor = _click_tensor(clicks, image.prepared, start, plan)
         maps = click_maps(tensor, plan.patch, plan.sigma_voxels, plan.clicks.combine)
         previous = self._previous(image, start, value) if plan.clicks.previous_mask else torch.zeros(plan.patch_zyx)
-        if not clicks:
+        # training shows a previous mask only beside clicks
+        if not maps.any():
             previous = torch.zeros_like(previous)
         shape = (1, 1, *plan.patch)
         return stacked(pixels.view(shape), maps, previous.view(shape).float(), use_previous=plan.clicks.previous_mask)[
@@ -246,5 +257,11 @@ def _overlap(one: Box, other: Box) -> bool:
     return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
 
 
-def _distinct(regions: list[Box]) -> list[Box]:
-    return list({tuple((part.start, part.stop) for part in region): region for region in regions}.values())
+def _inside(box: Box, window: Box) -> Box:
+    """Return a box in the coordinates of a window that it overlaps."""
+    z, y, x = (slice(max(b.start - w.start, 0), b.stop - w.start) for b, w in zip(box, window, strict=True))
+    return z, y, x
+
+
+def _distinct(regions: list[Box]) -> dict[tuple[tuple[int, int], ...], Box]:
+    return {tuple((part.start, part.stop) for part in region): region for region in regions}

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from ..data.plan import Plan
+from ..errors import UserError
 from ..evaluation.metrics import mean_dice
 from ..inference.cases import ReferenceCase, project_cases
 from ..inference.evaluate import class_dice, evaluate_case
@@ -15,7 +16,7 @@ from ..inference.model import TrainedModel
 from ..inference.predict import predict_volume
 from ..project import Project
 from .config import RunConfig
-from .events import Event, Previewed, Validated
+from .events import Event, Previewed, Said, Validated
 from .fit import Trainee
 from .keeper import CheckpointKeeper, PreviewWriter
 
@@ -44,7 +45,7 @@ class Validator:
         best = mean is not None and (self._keeper.best is None or mean > self._keeper.best)
         saved = self._keeper.save(trainee, seconds, mean) if best else None
         clicks = self._clicks
-        yield Validated(trainee.step, progress, seconds, mean, scores, best, clicks)
+        yield Validated(trainee.step, progress, seconds, mean, scores, saved is not None, clicks)
         if saved is not None:
             yield saved
 
@@ -70,17 +71,22 @@ class Previewer:
         self._project, self._plan, self._config, self._writer = project, plan, config, writer
         self._next = 0.0
         self._shown: tuple[str, int] | None = None
+        self._broken: set[str] = set()
         self._load = cache(self._loaded)
 
-    def answer(self, request: dict[str, Any], trainee: Trainee) -> Previewed | None:
-        """Answer a standing request for a preview, if it is time to."""
+    def answer(self, request: dict[str, Any], trainee: Trainee) -> Previewed | Said | None:
+        """Answer a standing request for a preview, if it is time to; a case that cannot be read is told once."""
         case = (request.get("preview") or {}).get("case")
         if not case or time.monotonic() < self._next or self._shown == (case, trainee.step):
             return None
-        if case not in {each.id for each in self._project.cases}:
+        if case in self._broken or case not in {each.id for each in self._project.cases}:
             return None
         began = time.monotonic()
-        volume, reference = self._load(case)
+        try:
+            volume, reference = self._load(case)
+        except UserError as error:
+            self._broken.add(case)
+            return Said(f"no preview of case {case}: {error}")
         labels = predict_volume(model_of(trainee, self._plan, self._config), volume)
         dice = {} if reference is None else class_dice(labels.labels, reference.labels, self._plan.classes)
         path = self._writer.write(case, trainee.step, labels)

@@ -61,7 +61,7 @@ class OptimiserConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Random changes of training patches; `probability` scales the chance of each kind."""
+    """Random changes of training patches."""
 
     enabled: bool = True
     rotation_degrees: float = Field(20.0, ge=0, le=180)

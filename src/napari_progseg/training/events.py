@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -135,7 +136,8 @@ def from_record(record: dict[str, Any]) -> Event | None:
     kind = _KINDS.get(fields.pop("type", ""))
     if kind is None:
         return None
-    known = {name: tuple(v) if name == "patch" else v for name, v in fields.items() if name in kind.__slots__}  # type: ignore[attr-defined]
+    names = {each.name for each in dataclasses.fields(kind)}
+    known: dict[str, Any] = {name: tuple(v) if name == "patch" else v for name, v in fields.items() if name in names}
     return kind(**known)
 
 

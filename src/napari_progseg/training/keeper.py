@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..data.plan import Plan
@@ -100,9 +100,9 @@ class CheckpointKeeper:
         return time.monotonic() - self._saved
 
     def save(self, trainee: Trainee, seconds: float, dice: float | None = None) -> Checkpointed | None:
-        """Write a checkpoint; None if this step is there already and nothing new is known of it."""
+        """Write a checkpoint; None if nothing is new, or if the weights are no longer numbers."""
         improved = dice is not None and (self.best is None or dice > self.best)
-        if trainee.step == self._saved_step and not improved:
+        if (trainee.step == self._saved_step and not improved) or not _is_finite(trainee.network):
             return None
         name = f"step-{trainee.step:06d}"
         if improved:
@@ -119,7 +119,8 @@ class CheckpointKeeper:
         if improved:
             write_json(self._folder / "best.json", {"checkpoint": name, "dice": dice})
         write_json(self._folder / "last.json", {"checkpoint": name})
-        prune(self._folder, _KEPT_CHECKPOINTS, {self._best_name})
+        # damaged checkpoints of later steps must not push out this one
+        prune(self._folder, _KEPT_CHECKPOINTS, {self._best_name, name})
         self._saved, self._saved_step = time.monotonic(), trainee.step
         return Checkpointed(trainee.step, f"checkpoints/{name}")
 
@@ -133,6 +134,10 @@ class CheckpointKeeper:
         self.best, self._best_name = state["best"], state["best_name"]
         self._saved_step = trainee.step
         return float(state["seconds"]), found.damaged
+
+
+def _is_finite(network: nn.Module) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in network.parameters())
 
 
 def _tensors(trainee: Trainee) -> dict[str, dict[str, Tensor]]:

@@ -18,7 +18,7 @@ from ..data.plan import Plan, facts_of, make_plan
 from ..data.sampler import PatchSampler
 from ..data.store import load_cases
 from ..errors import UserError
-from ..inference.model import choose_device
+from ..inference.model import choose_device, load_trained
 from ..networks import build_network
 from ..project import Project
 from ..storage.atomic import read_json, write_json
@@ -54,6 +54,8 @@ def create_run(project: Project, config: RunConfig) -> Path:
     for case in (*config.train, *config.validation):
         if project.case(case).label is None:
             raise UserError(f"case {case} has no labels; nothing was started; label it or leave it out")
+    if config.init is not None:
+        load_trained(Path(config.init), "cpu")
     numbers = [int(run.name.split("-")[0]) for run in project.runs() if run.name.split("-")[0].isdigit()]
     run_dir = project.runs_dir / f"{max(numbers, default=0) + 1:04d}-{config.name}"
     write_json(run_dir / CONFIG, config.model_dump(mode="json"))
@@ -102,8 +104,9 @@ def execute(run_dir: Path, *, keep_request: bool = False) -> Iterator[Event]:
     UserError
         After a `Failed` event, where the cause is something the user can mend.
     """
+    # the parent has signed for this process already
+    _refuse_if_alive(run_dir, besides=os.getpid() if keep_request else None)
     if not keep_request:
-        _refuse_if_alive(run_dir)
         request(run_dir, want="run")
     log = EventLog(run_dir)
     with sign_of_life(run_dir):
@@ -119,10 +122,13 @@ def execute(run_dir: Path, *, keep_request: bool = False) -> Iterator[Event]:
             )
             yield from log.add(Failed(0, message))
             raise UserError(message) from error
+        except Exception as error:
+            yield from log.add(Failed(0, f"an unexpected fault: {error!r}; checkpoints and labels are safe; see {LOG}"))
+            raise
 
 
-def _refuse_if_alive(run_dir: Path) -> None:
-    if is_alive(run_dir):
+def _refuse_if_alive(run_dir: Path, besides: int | None = None) -> None:
+    if is_alive(run_dir, besides=besides):
         raise UserError(f"{run_dir.name} is being trained by another process; nothing was changed; watch or stop it")
 
 
@@ -135,8 +141,10 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     trainee = Trainee.new(build_network(plan, seed=config.seed).to(device), config.optimiser)
     clock = Clock()
     clock.elapsed, damaged = keeper.restore(trainee)
-    for name in damaged:
-        yield from log.add(Said(f"checkpoint {name} is damaged and was passed over"))
+    for fault in damaged:
+        yield from log.add(Said(f"{fault} (passed over)"))
+    if config.init is not None and trainee.step == 0:
+        _take_weights(trainee, Path(config.init))
     cases = load_cases(project, config.train, plan)
     sampler = PatchSampler(cases, plan, config.patches, MARGIN if config.augment.enabled else 1.0)
     validator = Validator(project, plan, config, keeper)
@@ -157,6 +165,19 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
         saved = keeper.save(trainee, clock.seconds)
     yield from log.add(saved) if saved else ()
     yield from log.add(Finished(trainee.step, clock.seconds, "stopped" if stopped else "budget", keeper.best))
+
+
+def _take_weights(trainee: Trainee, source: Path) -> None:
+    """Begin with the weights of another run."""
+    weights = load_trained(source, "cpu").network.state_dict()
+    try:
+        trainee.network.load_state_dict(weights)
+        trainee.average.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(
+            f"the network of {source.name} has other layers or channels than this run's; nothing was started; "
+            "begin with a run of the same task, preset and classes"
+        ) from None
 
 
 class _Answers:

@@ -75,14 +75,19 @@ def beat(run_dir: Path, count: int, process: psutil.Process | None = None) -> No
     write_json(run_dir / ALIVE, record, durable=False)
 
 
-def is_alive(run_dir: Path) -> bool:
-    """Say whether a process works on the run; on another host that is believed while `alive.json` is there."""
+def is_alive(run_dir: Path, *, besides: int | None = None) -> bool:
+    """Say whether a process (other than `besides`, a pid of this host) works on the run.
+
+    On another host that is believed while `alive.json` is there.
+    """
     try:
         record = read_json(run_dir / ALIVE)
     except (FileNotFoundError, DamagedFileError):
         return False
     if record["host"] != socket.gethostname():
         return True
+    if record["pid"] == besides:
+        return False
     try:
         process = psutil.Process(record["pid"])
         same = abs(process.create_time() - record["started"]) < 1

@@ -1,0 +1,105 @@
+"""Training efficiency: samples per second of the loop over those of its network on one preloaded batch.
+
+Run with ``python benchmarks/efficiency.py``; prints one row for each task in 2D and 3D. Both figures come from the same
+process, in turns, so that their ratio holds while the machine's speed drifts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_progseg.data.augment import MARGIN
+from napari_progseg.data.plan import facts_of, make_plan
+from napari_progseg.data.sampler import PatchSampler
+from napari_progseg.data.store import load_cases
+from napari_progseg.inference.model import choose_device, forward
+from napari_progseg.networks import build_network
+from napari_progseg.project import Project
+from napari_progseg.samples import write_cohort
+from napari_progseg.tasks import build_task
+from napari_progseg.training.config import RunConfig, apply_settings, preset_config
+from napari_progseg.training.fit import Clock, Trainee, fit
+
+ROUNDS, STEPS, CASES = 7, 4, 4
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A loop and its ceiling, ready to be timed."""
+
+    loop: Iterator[object]
+    ceiling: Callable[[], None]
+    batch: int
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        cohort = write_cohort(Path(folder) / "cohort", "mr", CASES)
+        project = Project.create(Path(folder) / "project", cohort / "images", cohort / "labels")
+        print(f"device {choose_device('auto')}, {torch.get_num_threads()} threads, preset tiny, two-part MR phantoms")
+        print(f"{'task':14}{'dims':>5}{'batch':>7}{'samples/s':>11}{'ceiling':>9}{'efficiency':>12}")
+        for task in ("segmentation", "interactive"):
+            for dims in (2, 3):
+                report(task, dims, setup(project, task, dims))
+
+
+def setup(project: Project, task: str, dims: int) -> Setup:
+    """Build the loop as a run does, and the same network with one batch in hand."""
+    train, _ = project.draw(CASES - 1, (), 0)
+    config = preset_config("tiny", task, train=train, budget={"steps": 10**6})  # type: ignore[arg-type]
+    config = apply_settings(config, [f"model.dims={dims}"])
+    facts = [facts_of(case, project.volume(case), project.labels(case).labels, None) for case in train]  # type: ignore[union-attr]
+    plan = make_plan(facts, config, project.classes)
+    device = choose_device(config.device)
+    sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, MARGIN)
+    learning = build_task(config, plan)
+    trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
+    loop = fit(trainee, learning, sampler, plan, config, Clock(), lambda *_: iter(()))
+    return Setup(loop, _ceiling(config, plan, learning, device), plan.batch)
+
+
+def _ceiling(config: RunConfig, plan, learning, device: torch.device) -> Callable[[], None]:
+    trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
+    labels = torch.randint(0, len(plan.classes) + 1, (plan.batch, *plan.patch), dtype=torch.uint8, device=device)
+    images = torch.rand(plan.batch, 1, *plan.patch, device=device)
+    inputs, targets = learning.prepare(images, labels, trainee.network, torch.Generator().manual_seed(0))
+
+    def step() -> None:
+        loss = learning.loss(forward(trainee.network, inputs), targets)
+        trainee.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        trainee.optimiser.step()
+
+    return step
+
+
+def report(task: str, dims: int, what: Setup) -> None:
+    """Time loop and ceiling in turns and print the medians."""
+    next(what.loop)
+    what.ceiling()
+    pairs = [(timed(lambda: next(what.loop)), timed(what.ceiling)) for _ in range(ROUNDS)]
+    loop, ceiling = (what.batch / statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(ceiling_s / loop_s for loop_s, ceiling_s in pairs)
+    print(f"{task:14}{dims:>5}{what.batch:>7}{loop:>11.1f}{ceiling:>9.1f}{ratio:>12.2f}", flush=True)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return seconds per step."""
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / STEPS
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What is decided from the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_progseg.data.plan import CaseFacts, Plan, facts_of, make_plan
+from napari_progseg.errors import UserError
+from napari_progseg.geometry import Geometry
+from napari_progseg.training.config import BudgetConfig, RunConfig, apply_settings, preset_config
+from napari_progseg.volume import LabelClass, Volume
+
+BONE = (LabelClass("bone", (1,)),)
+
+
+def facts(case: str = "a", modality: Any = "mr", shape: Any = (36, 50, 35), spacing: Any = (1.0, 1.0, 1.0)) -> CaseFacts:
+    return CaseFacts(case, modality, shape, spacing, np.arange(1000, dtype=np.float32))
+
+
+def config(preset: Any = "tiny", *settings: str, task: Any = "segmentation") -> RunConfig:
+    return apply_settings(preset_config(preset, task, budget=BudgetConfig(steps=10)), list(settings))
+
+
+def planned(*each: CaseFacts, preset: Any = "tiny", settings: tuple[str, ...] = (), task: Any = "segmentation") -> Plan:
+    return make_plan(each or (facts(),), config(preset, *settings, task=task), BONE)
+
+
+def volume(lowest: int, modality: Any = None) -> Volume:
+    image = np.full((4, 5, 6), 10, np.int16)
+    image[0, 0, 0] = lowest
+    return Volume(image, Geometry.from_spacing((4, 5, 6), (1.0, 1.0, 1.0)), modality)
+
+
+@pytest.mark.parametrize(("lowest", "expected"), [(-201, "ct"), (-200, "mr"), (0, "mr")])
+def test_modality_is_guessed_from_the_minimum(lowest: int, expected: str) -> None:
+    assert facts_of("a", volume(lowest), None, None).modality == expected
+
+
+def test_what_the_file_or_the_user_says_goes_before_the_guess() -> None:
+    assert facts_of("a", volume(0, "ct"), None, None).modality == "ct"
+    assert facts_of("a", volume(-1000, "ct"), None, "mr").modality == "mr"
+
+
+def test_foreground_is_sampled_from_labelled_voxels_only() -> None:
+    labels = np.zeros((4, 5, 6), np.uint8)
+    labels[0, 0, 0] = 1
+    assert facts_of("a", volume(-500), labels, None).foreground.tolist() == [-500]
+
+
+def test_no_more_than_twenty_thousand_foreground_voxels_are_kept() -> None:
+    shape = (31, 32, 33)
+    large = Volume(np.zeros(shape, np.int16), Geometry.from_spacing(shape, (1.0, 1.0, 1.0)))
+    assert 10_000 < facts_of("a", large, np.ones(shape, np.uint8), None).foreground.size <= 20_000
+
+
+def test_mixed_modalities_are_refused_by_name() -> None:
+    with pytest.raises(UserError, match="leg looks? like CT|leg look like CT, head look like MR"):
+        planned(facts("leg", "ct"), facts("head", "mr"))
+
+
+def test_labels_that_are_empty_everywhere_are_refused() -> None:
+    with pytest.raises(UserError, match="empty"):
+        planned(CaseFacts("a", "mr", (9, 9, 9), (1.0, 1.0, 1.0), np.zeros(0, np.float32)))
+
+
+@pytest.mark.parametrize(("z_mm", "dims"), [(1.0, 3), (3.0, 3), (3.01, 2)])
+def test_slices_are_used_where_the_coarsest_spacing_is_over_three_times_the_finest(z_mm: float, dims: int) -> None:
+    assert planned(facts(spacing=(z_mm, 1.0, 1.0))).dims == dims
+
+
+def test_dims_can_be_set() -> None:
+    plan = planned(settings=("model.dims=2",))
+    assert plan.dims == len(plan.patch) == 2
+    assert plan.patch_zyx == (1, *plan.patch)
+
+
+def test_spacing_and_patch_follow_the_median() -> None:
+    many = [facts(spacing=(s, 1.0, 1.0), shape=(n, 48, 48)) for s, n in ((1.0, 40), (2.0, 20), (9.0, 4))]
+    plan = planned(*many, settings=("patches.voxels=1000000", "model.dims=3"))
+    assert plan.spacing_zyx_mm == (2.0, 1.0, 1.0)
+    # extents 40, 40 and 36 mm: 20 voxels of 2 mm
+    assert plan.patch == (20, 48, 48)
+
+
+@pytest.mark.parametrize("shape", [(36, 50, 35), (400, 512, 512), (3, 700, 20), (53, 53, 53), (1, 1, 1)])
+@pytest.mark.parametrize("preset", ["tiny", "default"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_patch_is_divisible_and_within_the_budget(shape: tuple[int, int, int], preset: str, dims: int) -> None:
+    plan = planned(facts(shape=shape), preset=preset, settings=(f"model.dims={dims}",))
+    divisor = np.prod(plan.strides, axis=0) if plan.strides else np.ones(dims)
+    assert not (np.array(plan.patch) % divisor).any()
+    assert np.prod(plan.patch) <= config(preset).patches.voxels
+    assert len(plan.widths) == len(plan.strides) + 1
+
+
+def test_coarse_axes_are_halved_later() -> None:
+    plan = planned(facts(shape=(30, 160, 160), spacing=(3.0, 1.0, 1.0)))
+    assert plan.strides[0] == (1, 2, 2)
+    assert (2, 2, 2) in plan.strides
+
+
+def test_a_patch_that_does_not_suit_the_network_is_refused_with_one_that_does() -> None:
+    with pytest.raises(UserError, match=r"\(96, 96\) would do"):
+        planned(settings=("model.dims=2", "patches.size=90,90", "model.architecture=basic_unet"))
+
+
+def test_the_budget_of_voxels_lowers_the_batch_but_never_raises_it() -> None:
+    assert planned().batch == 2 * 48 * 64 * 48 // int(np.prod(planned().patch))
+    assert planned(settings=("patches.batch=1",)).batch == 1
+    assert planned(settings=("model.dims=2",)).batch == 32
+
+
+def test_ct_window_spans_the_foreground_of_all_cases() -> None:
+    one = CaseFacts("a", "ct", (9, 9, 9), (1.0, 1.0, 1.0), np.linspace(0, 100, 1001, dtype=np.float32))
+    other = CaseFacts("b", "ct", (9, 9, 9), (1.0, 1.0, 1.0), np.linspace(100, 200, 1001, dtype=np.float32))
+    low, high = planned(one, other).window or (0, 0)
+    assert (low, high) == pytest.approx((1, 199), abs=0.2)
+
+
+def test_mr_has_no_common_window_and_the_paper_a_fixed_one() -> None:
+    assert planned().window is None
+    assert planned(facts(modality="ct"), preset="paper").window == (-1024, 3000)
+
+
+@pytest.mark.parametrize(("task", "channels"), [("segmentation", 1), ("interactive", 3)])
+def test_paper_preset_takes_slices_of_96(task: Any, channels: int) -> None:
+    plan = planned(facts(modality="ct"), preset="paper", task=task)
+    assert (plan.dims, plan.patch, plan.batch) == (2, (96, 96), 32)
+    assert (plan.architecture, plan.norm, plan.widths) == ("basic_unet", "none", (64, 128, 256, 512, 1024))
+    assert plan.input_channels == channels
+
+
+def test_interactive_models_also_see_the_previous_mask() -> None:
+    assert planned(task="interactive").input_channels == 4
+    assert planned(task="interactive", settings=("clicks.previous_mask=false",)).input_channels == 3
+
+
+def test_clicks_have_one_width_in_mm() -> None:
+    plan = planned(facts(spacing=(2.0, 1.0, 0.5)), settings=("clicks.sigma_mm=3", "model.dims=3"), task="interactive")
+    assert plan.sigma_voxels == (1.5, 3.0, 6.0)
+    assert planned(facts(modality="ct"), preset="paper", task="interactive").sigma_voxels == (2.0, 2.0)
+
+
+def test_plan_survives_its_document_and_says_what_it_does() -> None:
+    plan = planned()
+    assert Plan.model_validate(plan.model_dump(mode="json")) == plan
+    assert "volumes (3D)" in plan.sentence
+    assert "1 MR cases" in plan.sentence
