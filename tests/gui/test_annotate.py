@@ -227,6 +227,7 @@ def test_leaving_a_case_saves_it_and_its_clicks_come_back(opened, project, qtbot
 def test_completing_an_unlabelled_case_makes_it_a_training_case(dock, project, qtbot) -> None:
     desk = dock.desk
     dock.open_project(project.root)
+    qtbot.waitUntil(lambda: dock.patients.table.rows[3].image is not None, timeout=5000)
     dock.open_case("case-3")
     qtbot.waitUntil(lambda: desk.case is not None, timeout=5000)
     desk.viewer.dims.point = [2 * 3.0, 0, 0]
@@ -234,6 +235,8 @@ def test_completing_an_unlabelled_case_makes_it_a_training_case(dock, project, q
     with qtbot.waitSignal(desk.keeper.saved, timeout=5000):
         dock.annotate.completed.click()
     assert desk.state_of("case-3") is CaseState.COMPLETED
+    row = dock.patients.table.rows[3]
+    qtbot.waitUntil(lambda: row.labels is not None and row.labels.label_values == (1,), timeout=5000)
     assert dock.train.patients.count() == 4
     assert not dock.annotate.completed.isEnabled()
 

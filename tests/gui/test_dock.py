@@ -59,6 +59,15 @@ def test_a_folder_of_scans_becomes_a_project_by_the_form(dock, cohort, qtbot) ->
     assert not list((cohort / "images").glob("*.json"))
 
 
+def test_the_form_stays_while_other_things_are_saved(dock, project, cohort, qtbot) -> None:
+    dock.open_project(project.root)
+    dock.patients.open_path(cohort)
+    dock.desk.cases_changed.emit()
+    assert dock.patients.currentWidget() is dock.patients.form
+    dock.patients.form.cancelled.emit()
+    assert dock.patients.currentWidget() is dock.patients.full
+
+
 def test_double_click_opens_a_case(dock, project, qtbot) -> None:
     dock.open_project(project.root)
     dock.patients.view.activated.emit(dock.patients.rows.index(1, 1))

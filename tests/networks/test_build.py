@@ -55,6 +55,15 @@ def test_axes_may_be_halved_at_different_levels_and_down_to_one_voxel(plan_of: P
     network(torch.rand(1, 1, 2, 4, 4)).sum().backward()
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 9, 9), (12, 12, 12)])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_smallest_images_have_a_network_too(shape: tuple[int, int, int], dims: int) -> None:
+    facts = CaseFacts("a", "mr", shape, (1.0, 1.0, 1.0), np.arange(9, dtype=np.float32))
+    config = preset_config("tiny", "segmentation", budget=BudgetConfig(steps=1), model={"dims": dims, "width": 2})
+    plan = make_plan([facts], config, BOTH[:1])
+    assert build_network(plan, seed=0).train()(torch.zeros(2, 1, *plan.patch)).shape == (2, 1, *plan.patch)
+
+
 def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone(plan_of: PlanOf) -> None:
     before = torch.random.get_rng_state()
     one, again, other = (build_network(plan_of(), seed=seed).state_dict() for seed in (1, 1, 2))

@@ -216,6 +216,8 @@ def _strides(size: NDArray[np.float64], spacing: Sequence[float], model: ModelCo
         stride = np.where(halve, 2, 1)
         left, now = left / stride, now * stride
         strides.append(tuple(int(s) for s in stride))
+    # DynUNet has at least three levels
+    strides += [(1,) * len(size)] * (2 - len(strides))
     return tuple(strides)
 
 

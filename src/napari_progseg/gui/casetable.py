@@ -74,6 +74,16 @@ def describing(cases: Sequence[Case]) -> Any:
     return steps
 
 
+def redescribing(case: Case, image: Finding) -> Any:
+    """Return steps that read only the labels of a case again."""
+
+    def steps(stop: threading.Event) -> Iterator[Described]:
+        labels = None if case.label is None else inspect_path(case.label)
+        yield Described(case.id, image, labels, _problems(image, labels))
+
+    return steps
+
+
 def _problems(image: Finding, labels: Finding | None) -> tuple[str, ...]:
     problems = list(image.problems)
     if labels is not None:

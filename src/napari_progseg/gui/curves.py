@@ -10,6 +10,7 @@ from .parts import GRID
 from .theme import Look, class_colour
 
 _HEIGHT = 104
+_AXIS_LABEL = 12
 
 
 class Curves(QWidget):
@@ -23,6 +24,7 @@ class Curves(QWidget):
         self.dice.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.dice.setXLink(self.loss)
         self.dice.getPlotItem().setLabel("bottom", "step")
+        self.dice.setFixedHeight(_HEIGHT + _AXIS_LABEL)
         self._loss = self.loss.plot([], [])
         self._classes: dict[str, pg.PlotDataItem] = {}
         self._legend = self.dice.addLegend(offset=(-8, -4), labelTextSize="8pt", colCount=3)

@@ -17,6 +17,8 @@ from ..errors import UserError
 from ..storage.atomic import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -29,7 +31,8 @@ _PATIENTS, _LABELLED, _SEED = 8, 6, 0
 _NAME, _VALUE = "fibula", 1
 _MINUTES = 1.5
 _BATCH = 8  # more, smaller steps: what two CPU cores learn fastest from in so short a time
-_CLICKS = 3
+_CLICKS = 4
+_LEAST_ERROR = 5  # voxels
 
 
 def main(output: Path, *, drive: bool = False) -> None:
@@ -197,21 +200,26 @@ class Tour:
         self._open_case(case_id)
         desk, driver = self.dock.desk, self.driver
         self.dock.show_part("Annotate")
-        driver.click(*_next_click(desk.case.predicted, truth)[:1])
+        first, _ = _next_click(desk.case.predicted, truth)
+        driver.click(first)
         driver.wait_for_answer()
         driver.wait(lambda: desk.case.has_prediction, "a mask after the first click", 30)
         _say(f"one click in {case_id}: a mask in {desk.answerer.seconds or 0:.2f} s")
         self._predict()
         self._measure("whole patient", truth)
-        for _ in range(_CLICKS):
-            found = _next_click(desk.case.predicted, truth)
-            if found is None:
-                break
-            driver.click(found[0], swapped=not found[1])
-            driver.wait_for_answer()
-            self._measure("corrected", truth)
+        self._correct(truth, [first[0]] + [None] * (_CLICKS - 1))
+        driver.show_slice(first[0])
         self._photograph("annotate")
         self._save(case_id)
+
+    def _correct(self, truth: NDArray[np.uint8], slices: Sequence[int | None]) -> None:
+        """Click into the largest error, of a slice or of the whole patient, once for each of `slices`."""
+        for z in slices:
+            found = _next_click(self.dock.desk.case.predicted, truth, z)
+            if found is not None:
+                self.driver.click(found[0], swapped=not found[1])
+                self.driver.wait_for_answer()
+                self._measure("corrected", truth)
 
     def _predict(self) -> None:
         answerer, case = self.dock.desk.answerer, self.dock.desk.case
@@ -251,18 +259,21 @@ class Tour:
         self.driver.photograph(self.output / "screenshots" / f"dock-{part}.png")
 
 
-def _next_click(predicted: NDArray[np.integer], truth: NDArray[np.uint8]) -> tuple[tuple[int, int, int], bool] | None:
-    """Return the voxel where a person would click next, and whether it lies inside the structure."""
+def _next_click(
+    predicted: NDArray[np.integer], truth: NDArray[np.uint8], z: int | None = None
+) -> tuple[tuple[int, int, int], bool] | None:
+    """Return the voxel where a person would click next, and whether it lies inside; None if nothing is wrong."""
     import torch
 
     from ..guidance.simulate import next_clicks
 
-    masks = (torch.from_numpy((labels == _VALUE)[None]) for labels in (predicted, truth))
-    clicks = next_clicks(*masks, min_component=5)
+    top, bottom = (0, len(truth)) if z is None else (z, z + 1)
+    masks = (torch.from_numpy((labels[top:bottom] == _VALUE)[None]) for labels in (predicted, truth))
+    clicks = next_clicks(*masks, min_component=_LEAST_ERROR)
     if not clicks.found[0]:
         return None
-    z, y, x = clicks.positions[0].tolist()
-    return (z, y, x), bool(clicks.inside[0])
+    depth, y, x = clicks.positions[0].tolist()
+    return (top + depth, y, x), bool(clicks.inside[0])
 
 
 def _say(text: str) -> None:

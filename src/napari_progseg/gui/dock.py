@@ -174,7 +174,9 @@ class ProgSegDock(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Save before the window closes, and ask about a running training."""
-        if watched is self._window and event.type() == QEvent.Type.Close:
+        # Qt may still ask when Python has taken this object apart
+        window = getattr(self, "_window", None)
+        if window is not None and watched is window and event.type() == QEvent.Type.Close:
             self.desk.save_everything()
             if event.spontaneous() and self.desk.runs.live:
                 event.ignore()

@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 
 from . import recent
 from .background import Job, Problem
-from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing
+from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing, redescribing
 from .casetable import GRID as GRID_COLUMN
+from .compare import LARGE_VOXELS
 from .desk import Desk
 from .newproject import NewProject
 from .parts import GRID, heading, note
@@ -42,7 +43,7 @@ class Patients(QStackedWidget):
         self.rows = Filtered(self.table)
         self.form = NewProject()
         self.form.chosen.connect(self._create)
-        self.form.cancelled.connect(self.refresh)
+        self.form.cancelled.connect(self._leave_form)
         self.form.refused.connect(desk.said)
         self.empty, self.full = self._empty_page(), self._table_page()
         for page in (self.empty, self.form, self.full):
@@ -50,6 +51,7 @@ class Patients(QStackedWidget):
         desk.project_changed.connect(self._project_changed)
         desk.cases_changed.connect(self.refresh)
         desk.case_changed.connect(self.refresh)
+        desk.keeper.saved.connect(self._saved)
         desk.runs.listed.connect(self.refresh)
         desk.busy_changed.connect(self._busy_changed)
         self.refresh()
@@ -120,6 +122,11 @@ class Patients(QStackedWidget):
         column.addLayout(buttons)
         return page
 
+    def showEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
+        """Show what happened while another part was in front."""
+        super().showEvent(event)
+        self.refresh()
+
     # --- actions ------------------------------------------------------------------------------------------------
 
     def choose_folder(self) -> None:
@@ -159,6 +166,7 @@ class Patients(QStackedWidget):
 
     def _project_changed(self) -> None:
         project = self._desk.project
+        self._leave_form()
         self.table.set_project(project)
         self.filter.clear()
         if self._reading is not None:
@@ -167,6 +175,17 @@ class Patients(QStackedWidget):
         self.refresh()
         if self.rows.rowCount():
             self.view.selectRow(0)
+
+    def _saved(self, case_id: str) -> None:
+        """Read again which classes a case's labels hold."""
+        row = next((row for row in self.table.rows if row.case.id == case_id), None)
+        case = self._desk.case
+        if row is None or row.image is None or case is None or case.labels.size > LARGE_VOXELS:
+            return
+        self._desk.background.start("reading labels", redescribing(row.case, row.image), self._described)
+
+    def _leave_form(self) -> None:
+        self.setCurrentWidget(self.empty if self._desk.project is None else self.full)
 
     def _described(self, value: Any) -> None:
         if not isinstance(value, Problem):
@@ -181,11 +200,11 @@ class Patients(QStackedWidget):
     def refresh(self) -> None:
         """Show what the project holds now."""
         desk = self._desk
+        if self.currentWidget() is not self.form:
+            self.setCurrentWidget(self.empty if desk.project is None else self.full)
         if desk.project is None:
             self.last.setEnabled(recent.last_project() is not None)
-            self.setCurrentWidget(self.empty)
             return
-        self.setCurrentWidget(self.full)
         self.table.update(desk.project, desk.dice_of_case)
         done = len(desk.project.completed)
         problems = desk.project.problems

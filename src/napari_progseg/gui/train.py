@@ -210,6 +210,8 @@ class Train(QWidget):
     def refresh(self, *_: object) -> None:
         """Show what would happen, or what happens."""
         runs, project = self._desk.runs, self._desk.project
+        if runs.live:
+            self.mode.setCurrentIndex(max(0, self.mode.findData(runs.feed.task)))
         learns, checks = self.chosen()
         self.about.setText(_SUBTITLES[self.task])
         self.patients_title.setText(f"Labelled patients ({counted(sum(self._ticked.values()), 'ticked', 'ticked')})")

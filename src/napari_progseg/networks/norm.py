@@ -23,7 +23,8 @@ class PatientInstanceNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise features of shape (B, C, *spatial)."""
         if features[0, 0].numel() == 1:
-            return self.bias.view(1, -1, *[1] * (features.ndim - 2)).expand_as(features)
+            # a copy: activations change features in place
+            return self.bias.view(1, -1, *[1] * (features.ndim - 2)).expand_as(features).clone()
         return functional.instance_norm(features, weight=self.weight, bias=self.bias, eps=self.eps)
 
 

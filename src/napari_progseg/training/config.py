@@ -187,12 +187,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def preset_config(name: PresetName, task: Task, **fields: Any) -> RunConfig:
+def preset_config(preset: PresetName, task: Task, /, **fields: Any) -> RunConfig:
     """Build the settings of a preset.
 
     Parameters
     ----------
-    name : {"paper", "default", "tiny"}
+    preset : {"paper", "default", "tiny"}
         ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains
         usefully on two CPU cores in minutes.
     task : {"segmentation", "interactive"}
@@ -200,7 +200,7 @@ def preset_config(name: PresetName, task: Task, **fields: Any) -> RunConfig:
     **fields
         Further fields of `RunConfig`; ``budget`` is required.
     """
-    return _checked({"task": task, "preset": name, **PRESETS[name], **fields})
+    return _checked({"task": task, "preset": preset, **PRESETS[preset], **fields})
 
 
 def apply_settings(config: RunConfig, settings: list[str]) -> RunConfig:

@@ -1,0 +1,144 @@
+"""Dice of models on cases with references."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_progseg.inference import evaluate
+from napari_progseg.inference.cases import ReferenceCase
+from napari_progseg.inference.evaluate import emptied, evaluate_case, evaluate_run, simulated_clicks
+from napari_progseg.inference.model import TrainedModel
+from napari_progseg.volume import LabelClass, LabelMap, Volume
+
+ModelOf = Callable[..., TrainedModel]
+VolumeOf = Callable[..., Volume]
+SHAPE = (6, 24, 24)
+
+
+def truth() -> Any:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:4, 6:12, 6:12] = 1
+    return labels
+
+
+def case(name: str, volume_of: VolumeOf, image: Any = None, labels: Any = None) -> ReferenceCase:
+    labels = truth() if labels is None else labels
+    volume = volume_of(np.zeros(SHAPE, np.int16) if image is None else image)
+    return ReferenceCase(name, lambda: volume, lambda: LabelMap(labels, volume.geometry))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Callable[[TrainedModel], None]:
+    return lambda model: monkeypatch.setattr(evaluate, "load_trained", lambda run, device: model)
+
+
+def test_a_model_without_clicks_is_measured_without_any(
+    model_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None]
+) -> None:
+    loaded(model_of())
+    report = evaluate_run(Path("run"), [case("a", volume_of, truth() * 100), case("b", volume_of)])
+    assert report.counts == (0,)
+    document = report.to_json()
+    assert document["cases"][0] == {"case": "a", "dice": {"bone": 1.0}, "clicks": {"0": {"bone": 1.0}}}
+    assert document["mean_dice"] == document["clicks"]["0"] == 0.5
+
+
+def test_cases_of_training_and_validation_are_listed_and_left_out(
+    model_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None]
+) -> None:
+    model = model_of()
+    config = model.config.model_copy(update={"train": ("a",), "validation": ("b",)})
+    loaded(TrainedModel(model.network, model.plan, config, model.device, "r", 1, None))
+    fractions: list[float] = []
+    cases = [case("a", volume_of), case("b", volume_of), case("c", volume_of, truth() * 100)]
+    report = evaluate_run(Path("run"), cases, progress=fractions.append)
+    assert report.left_out == ("a", "b")
+    assert report.to_json()["left_out"] == ["a", "b"]
+    assert [each.case for each in report.cases] == ["c"]
+    assert report.mean(0) == 1
+    assert fractions == [1]
+
+
+@pytest.mark.parametrize(("patch", "per"), [((16, 16), "slice"), ((4, 16, 16), "volume")])
+def test_the_document_is_the_one_of_the_command_line(
+    interactive_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None], patch: Any, per: str
+) -> None:
+    loaded(interactive_of(patch=patch))
+    document = json.loads(json.dumps(evaluate_run(Path("run"), [case("a", volume_of)], clicks=(3, 0, 1)).to_json()))
+    assert list(document["clicks"]) == ["0", "1", "3"]
+    assert document["mean_dice"] == document["clicks"]["0"]
+    assert document["clicks_are_given_per"].startswith(per)
+    assert document["cases"][0]["case"] == "a"
+    assert set(document["cases"][0]["dice"]) == {"bone"}
+
+
+@pytest.mark.parametrize("patch", [(16, 16), (4, 16, 16)])
+def test_simulated_clicks_help_a_model_that_listens(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...]
+) -> None:
+    found = evaluate_case(interactive_of(patch=patch), case("a", volume_of), (0, 1, 5)).dice
+    assert found[0] == {"bone": 0.0}
+    assert min(found[1]["bone"] or 0, found[5]["bone"] or 0) > 0.2
+
+
+def test_2d_models_get_one_click_on_each_slice_of_the_object(
+    interactive_of: ModelOf, volume_of: VolumeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[Any]] = []
+    original = evaluate.InteractiveSession.answer
+
+    def recorded(self: Any, clicks: Any, revision: int, current: Any = None) -> Any:
+        given.append(list(clicks))
+        return original(self, clicks, revision, current)
+
+    monkeypatch.setattr(evaluate.InteractiveSession, "answer", recorded)
+    model = interactive_of()
+    list(simulated_clicks(model, case("a", volume_of).volume(), truth(), np.zeros(SHAPE, np.uint8), 2))
+    assert [click.voxel_zyx[0] for click in given[0]] == [2, 3]
+    assert all(click.inside and truth()[click.voxel_zyx] for click in given[0])
+    assert {click.voxel_zyx[0] for click in given[1]} <= {2, 3}
+    assert given[1][:2] == given[0]
+
+
+def test_a_case_without_the_structure_is_not_in_the_mean(
+    interactive_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None]
+) -> None:
+    loaded(interactive_of())
+    cases = [case("a", volume_of, labels=np.zeros(SHAPE, np.uint8)), case("b", volume_of, truth() * 100)]
+    document = evaluate_run(Path("run"), cases, clicks=(0, 1)).to_json()
+    assert document["cases"][0]["dice"] == {"bone": None}
+    assert document["mean_dice"] == 1
+
+
+def test_nothing_to_measure_gives_no_mean(
+    model_of: ModelOf, loaded: Callable[[TrainedModel], None]
+) -> None:
+    loaded(model_of())
+    assert evaluate_run(Path("run"), []).to_json()["mean_dice"] is None
+
+
+def test_the_control_empties_slices_without_the_object() -> None:
+    classes = (LabelClass("a", (1,)), LabelClass("b", (2,)))
+    predicted = np.ones((3, 2, 2), np.uint8)
+    predicted[0, 0, 0] = 2
+    reference = np.zeros((3, 2, 2), np.uint8)
+    reference[0, 1, 1], reference[1] = 1, 2
+    out = emptied(predicted, reference, classes)
+    assert out[0].ravel().tolist() == [0, 1, 1, 1]
+    assert not out[1:].any()
+    assert predicted.all()
+
+
+def test_each_class_is_measured_by_its_own_clicks(interactive_of: ModelOf, volume_of: VolumeOf) -> None:
+    labels = truth()
+    labels[2:4, 15:20, 15:20] = 7
+    model = interactive_of(classes=(LabelClass("a", (1,)), LabelClass("b", (7,))))
+    found = evaluate_case(model, case("a", volume_of, labels=labels), (0, 1)).dice
+    assert found[0] == {"a": 0.0, "b": 0.0}
+    assert all(value > 0.3 for value in found[1].values() if value is not None)

@@ -1,0 +1,226 @@
+"""Clicks answered one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_progseg.guidance.clicks import Click
+from napari_progseg.inference.model import TrainedModel
+from napari_progseg.inference.session import Answer, InteractiveSession
+from napari_progseg.networks import build_network
+from napari_progseg.volume import LabelClass, Volume
+
+ModelOf = Callable[..., TrainedModel]
+VolumeOf = Callable[..., Volume]
+SHAPE = (6, 40, 40)
+BOTH = (LabelClass("a", (3,)), LabelClass("b", (7,)))
+CLICKS = [
+    Click((2, 10, 10), True, 1),
+    Click((2, 16, 12), True, 1),
+    Click((3, 20, 20), True, 1),
+    Click((2, 13, 11), False, 1),
+    Click((2, 30, 30), True, 1),
+    Click((3, 22, 21), False, 1),
+]
+
+
+def shown(mask: Any, answer: Answer) -> Any:
+    mask = mask.copy()
+    for region, labels in answer.patches:
+        mask[region] = labels
+    return mask
+
+
+def session(model: TrainedModel, volume: Volume) -> InteractiveSession:
+    one = InteractiveSession(model)
+    one.set_image(volume)
+    return one
+
+
+def empty(shape: tuple[int, ...] = SHAPE) -> Any:
+    return np.zeros(shape, np.uint8)
+
+
+@pytest.fixture
+def dark(volume_of: VolumeOf) -> Volume:
+    return volume_of(empty())
+
+
+@pytest.fixture(params=[(16, 16), (4, 16, 16)], ids=["2D", "3D"])
+def model(request: pytest.FixtureRequest, interactive_of: ModelOf) -> TrainedModel:
+    return interactive_of(patch=request.param)
+
+
+@pytest.fixture(params=[(16, 16), (4, 16, 16)], ids=["2D", "3D"])
+def real(request: pytest.FixtureRequest, interactive_of: ModelOf) -> TrainedModel:
+    """A real network with weights of chance."""
+    fake = interactive_of(patch=request.param)
+    network = build_network(fake.plan, seed=3).eval()
+    return TrainedModel(network, fake.plan, fake.config, fake.device, fake.name, 1, None)
+
+
+def test_a_click_marks_its_place_and_says_how_long_it_took(model: TrainedModel, dark: Volume) -> None:
+    answer = session(model, dark).answer([Click((2, 10, 12), True, 1)], 5)
+    mask = shown(empty(), answer)
+    assert mask[2, 10, 12] == 1
+    assert answer.revision == 5
+    assert answer.seconds > 0
+    np.testing.assert_allclose(np.argwhere(mask[2]).mean(0), [10, 12], atol=0.01)
+
+
+def test_clicks_of_both_kinds_reach_the_network(real: TrainedModel, dark: Volume) -> None:
+    """Guards against clicks that are taken and never shown to the network (MONAI's DeepEdit in inference)."""
+    seen: list[Any] = []
+    real.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    session(real, dark).answer([Click((2, 10, 10), True, 1), Click((2, 16, 16), False, 1)], 1)
+    inputs = seen[-1][0]
+    assert inputs[1].max() == pytest.approx(1)
+    assert inputs[2].max() == pytest.approx(1)
+    assert (inputs[1] - inputs[2]).abs().max() > 0.9
+
+
+def test_a_click_changes_only_its_window(model: TrainedModel, dark: Volume) -> None:
+    before = np.full(SHAPE, 1, np.uint8)
+    answer = session(model, dark).answer([Click((2, 20, 20), False, 1)], 1, before)
+    window = np.zeros(SHAPE, bool)
+    window[(slice(2, 3) if model.plan.dims == 2 else slice(0, 4)), 12:28, 12:28] = True
+    after = shown(before, answer)
+    assert after[2, 20, 20] == 0
+    assert (after[~window] == 1).all()
+    assert [labels.shape for _, labels in answer.patches] == [model.plan.patch_zyx]
+
+
+def test_a_window_at_the_border_is_moved_inside(model: TrainedModel, dark: Volume) -> None:
+    for corner in ((0, 0, 0), (5, 39, 39)):
+        answer = session(model, dark).answer([Click(corner, True, 1)], 1)
+        assert shown(empty(), answer)[corner] == 1
+        assert answer.patches[0][1].shape == model.plan.patch_zyx
+
+
+def test_an_image_smaller_than_the_patch_is_answered(model: TrainedModel, volume_of: VolumeOf) -> None:
+    shape = (3, 7, 9)
+    answer = session(model, volume_of(empty(shape))).answer([Click((1, 3, 4), True, 1)], 1)
+    assert shown(empty(shape), answer)[1, 3, 4] == 1
+
+
+def test_clicks_one_by_one_equal_all_at_once(real: TrainedModel, volume_of: VolumeOf) -> None:
+    volume = volume_of(np.random.default_rng(0).integers(0, 100, SHAPE))
+    at_once = shown(empty(), session(real, volume).answer(CLICKS, 1))
+    for cuts in ((1, 2, 3, 4, 5, 6), (2, 6), (4, 5, 6)):
+        one, mask = session(real, volume), empty()
+        for revision, count in enumerate(cuts):
+            mask = shown(mask, one.answer(CLICKS[:count], revision, mask))
+        np.testing.assert_array_equal(mask, at_once)
+
+
+def test_a_shorter_list_takes_back_exactly(real: TrainedModel, volume_of: VolumeOf) -> None:
+    rng = np.random.default_rng(0)
+    volume = volume_of(rng.integers(0, 100, SHAPE))
+    start = rng.integers(0, 2, SHAPE).astype(np.uint8)
+    one, mask, history = session(real, volume), start, [start]
+    for count in range(1, len(CLICKS) + 1):
+        mask = shown(mask, one.answer(CLICKS[:count], count, mask))
+        history.append(mask)
+    for count in (5, 4, 2, 0):
+        mask = shown(mask, one.answer(CLICKS[:count], 10, mask))
+        np.testing.assert_array_equal(mask, history[count])
+    np.testing.assert_array_equal(shown(mask, one.answer(CLICKS, 20, mask)), history[-1])
+
+
+def test_taking_back_an_overlapping_click_keeps_the_mask_that_was_there(model: TrainedModel, dark: Volume) -> None:
+    start = np.full(SHAPE, 1, np.uint8)
+    one = session(model, dark)
+    first = shown(start, one.answer([Click((2, 12, 12), True, 1)], 1, start))
+    both = [Click((2, 12, 12), True, 1), Click((2, 22, 22), True, 1)]
+    second = shown(first, one.answer(both, 2, first))
+    assert second.all()
+    np.testing.assert_array_equal(shown(second, one.answer(both[:1], 3, second)), first)
+
+
+def test_a_replaced_click_leaves_no_trace(real: TrainedModel, dark: Volume) -> None:
+    fresh = shown(empty(), session(real, dark).answer(CLICKS[1:2], 1, empty()))
+    one = session(real, dark)
+    mask = shown(empty(), one.answer(CLICKS[:1], 1, empty()))
+    np.testing.assert_array_equal(shown(mask, one.answer(CLICKS[1:2], 2, mask)), fresh)
+
+
+def test_the_next_answer_brings_what_a_dropped_one_held(model: TrainedModel, dark: Volume) -> None:
+    clicks = [Click((1, 8, 8), True, 1), Click((4, 30, 30), True, 1)]
+    one = session(model, dark)
+    one.answer(clicks[:1], 1, empty())
+    mask = shown(empty(), one.answer(clicks, 2, empty()))
+    assert mask[1, 8, 8] == mask[4, 30, 30] == 1
+    one.answer([], 3, mask)
+    mask = shown(mask, one.answer(clicks[1:], 4, mask))
+    assert (mask[1, 8, 8], mask[4, 30, 30]) == (0, 1)
+
+
+def test_earlier_clicks_are_not_computed_again(real: TrainedModel, dark: Volume) -> None:
+    passes: list[int] = []
+    real.network.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))
+    one = session(real, dark)
+    one.answer(CLICKS[:2], 1)
+    passes.clear()
+    assert one.answer(CLICKS[:2], 2).patches == ()
+    assert not passes
+    one.answer(CLICKS[:3], 3)
+    assert len(passes) == 1
+
+
+def test_answers_do_not_depend_on_clicks_of_other_slices(interactive_of: ModelOf, volume_of: VolumeOf) -> None:
+    model = interactive_of(classes=BOTH)
+    start = empty()
+    start[2] = 7
+    alone = session(model, volume_of(empty())).answer([Click((2, 10, 10), True, 3)], 1, start)
+    far = [Click((5, 30, 30), True, 7), Click((2, 10, 10), True, 3)]
+    beside = shown(start, session(model, volume_of(empty())).answer(far, 1, start))
+    np.testing.assert_array_equal(beside[2], shown(start, alone)[2])
+
+
+@pytest.mark.parametrize("patch", [(16, 16), (4, 16, 16)])
+def test_each_class_hears_its_own_clicks(interactive_of: ModelOf, dark: Volume, patch: tuple[int, ...]) -> None:
+    model = interactive_of(patch=patch, classes=BOTH)
+    clicks = [Click((2, 14, 14), True, 3), Click((2, 20, 20), True, 7)]
+    one = session(model, dark)
+    mask = shown(empty(), one.answer(clicks, 1))
+    assert (mask[2, 14, 14], mask[2, 20, 20]) == (3, 7)
+    assert set(np.unique(mask)) == {0, 3, 7}
+    clicks.append(Click((2, 20, 20), False, 7))
+    mask = shown(mask, one.answer(clicks, 2))
+    assert (mask[2, 14, 14], mask[2, 20, 20]) == (3, 0)
+
+
+@pytest.mark.parametrize("patch", [(16, 16), (4, 16, 16)])
+@pytest.mark.parametrize("spacing", [(1.0, 0.5, 0.5), (2.0, 1.7, 1.3)])
+def test_clicks_find_their_place_on_resampled_grids(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...], spacing: Any
+) -> None:
+    model = interactive_of(patch=patch)
+    mask = shown(empty(), session(model, volume_of(empty(), spacing)).answer([Click((3, 21, 17), True, 1)], 1))
+    assert mask[3, 21, 17] == 1
+    np.testing.assert_allclose(np.argwhere(mask[3]).mean(0), [21, 17], atol=0.6)
+
+
+def test_the_previous_mask_reaches_the_network(model: TrainedModel, dark: Volume) -> None:
+    start = empty()
+    start[2, 14:16, 22:25] = 1
+    mask = shown(start, session(model, dark).answer([Click((2, 20, 20), True, 1)], 1, start))
+    assert (mask[2, 14:16, 22:25] == 1).all()
+
+
+def test_a_slice_without_clicks_is_answered_too(interactive_of: ModelOf, volume_of: VolumeOf) -> None:
+    image = empty()
+    image[3, 5:9, 30:34] = 100
+    found = session(interactive_of(), volume_of(image)).automatic(3)
+    np.testing.assert_array_equal(found, image[3] > 90)
+
+
+def test_models_and_sessions_that_cannot_answer_say_so(model_of: ModelOf, interactive_of: ModelOf) -> None:
+    with pytest.raises(ValueError, match="takes no clicks"):
+        InteractiveSession(model_of())
+    with pytest.raises(RuntimeError, match="set_image"):
+        InteractiveSession(interactive_of()).answer([], 1)
