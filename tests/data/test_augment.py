@@ -44,7 +44,7 @@ def test_equal_generators_give_equal_changes_and_equal_patches(patch: tuple[int,
 @pytest.mark.parametrize("patch", PATCHES)
 def test_changes_of_no_strength_cut_the_middle_of_the_box(patch: tuple[int, ...]) -> None:
     images, labels = patches(tuple(n + 4 for n in patch))
-    middle = (...,) + tuple(slice(2, n + 2) for n in patch)
+    middle = (..., *tuple(slice(2, n + 2) for n in patch))
     changed, changed_labels = apply(images, labels, drawn(patch, **STILL), patch)
     torch.testing.assert_close(changed, images[middle], atol=1e-5, rtol=0)
     assert torch.equal(changed_labels, labels[middle])
@@ -58,7 +58,7 @@ def test_labels_keep_known_values_and_intensities_their_range(patch: tuple[int, 
     assert set(changed_labels.unique().tolist()) <= {0, 3, 6}
     assert changed_labels.dtype == torch.uint8
     assert changed.isfinite().all()
-    assert 0 <= changed.min()
+    assert changed.min() >= 0
     assert changed.max() <= 1
 
 

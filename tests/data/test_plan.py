@@ -16,7 +16,9 @@ from napari_progseg.volume import LabelClass, Volume
 BONE = (LabelClass("bone", (1,)),)
 
 
-def facts(case: str = "a", modality: Any = "mr", shape: Any = (36, 50, 35), spacing: Any = (1.0, 1.0, 1.0)) -> CaseFacts:
+def facts(
+    case: str = "a", modality: Any = "mr", shape: Any = (36, 50, 35), spacing: Any = (1.0, 1.0, 1.0)
+) -> CaseFacts:
     return CaseFacts(case, modality, shape, spacing, np.arange(1000, dtype=np.float32))
 
 
@@ -57,7 +59,7 @@ def test_no_more_than_twenty_thousand_foreground_voxels_are_kept() -> None:
 
 
 def test_mixed_modalities_are_refused_by_name() -> None:
-    with pytest.raises(UserError, match="leg looks? like CT|leg look like CT, head look like MR"):
+    with pytest.raises(UserError, match="leg look like CT, head like MR"):
         planned(facts("leg", "ct"), facts("head", "mr"))
 
 

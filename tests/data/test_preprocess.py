@@ -24,7 +24,8 @@ def volume(shape: tuple[int, int, int] = (20, 24, 18), spacing: Any = (1.0, 1.0,
 
 
 def ramps(shape: tuple[int, int, int], plan: Plan, axis: int) -> Prepared:
-    image = np.moveaxis(np.broadcast_to(np.linspace(0, 100, shape[axis]), [n for a, n in enumerate(shape) if a != axis] + [shape[axis]]), -1, axis)
+    line = np.linspace(0, 100, shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
+    image = np.broadcast_to(line, shape)
     return prepare(Volume(image.astype(np.float32), Geometry.from_spacing(shape, (1.0, 1.0, 1.0))), plan)
 
 

@@ -57,7 +57,6 @@ def window(make_napari_viewer, qtbot) -> Iterator[tuple[ProgSegDock, Driver]]:
     yield dock, Driver(viewer, dock)
     dock.desk.close()
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=30_000)
-    viewer.window.remove_dock_widget(dock)
 
 
 def test_a_click_on_a_ct_from_its_dicom_folder_gives_a_mask_that_is_saved_on_the_dicom_grid(

@@ -116,9 +116,7 @@ def test_a_case_without_the_structure_is_not_in_the_mean(
     assert document["mean_dice"] == 1
 
 
-def test_nothing_to_measure_gives_no_mean(
-    model_of: ModelOf, loaded: Callable[[TrainedModel], None]
-) -> None:
+def test_nothing_to_measure_gives_no_mean(model_of: ModelOf, loaded: Callable[[TrainedModel], None]) -> None:
     loaded(model_of())
     assert evaluate_run(Path("run"), []).to_json()["mean_dice"] is None
 

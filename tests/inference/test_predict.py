@@ -98,8 +98,6 @@ def test_classes_are_written_with_their_first_value_and_the_likelier_one_wins(
     assert to_labels(probabilities, classes).tolist() == [7, 300, 0]
 
 
-def test_interactive_models_predict_with_empty_click_maps(
-    interactive_of: ModelOf, volume_of: VolumeOf
-) -> None:
+def test_interactive_models_predict_with_empty_click_maps(interactive_of: ModelOf, volume_of: VolumeOf) -> None:
     volume = volume_of(block((8, 20, 20)))
     np.testing.assert_array_equal(predict_volume(interactive_of(), volume).labels, volume.image > 90)

@@ -143,8 +143,17 @@ def test_the_averaged_weights_follow_or_are_the_last(study: Project, config_of: 
 
 def test_a_phantom_is_learned_by_heart(study: Project, config_of: ConfigOf) -> None:
     config = config_of(
-        "budget.steps=120", "model.width=8", "patches.size=48,40", "patches.batch=8", "augment.enabled=false",
-        "patches.foreground=0.8", train=("mr_000",), validation=(),
+        "budget.steps=180",
+        "model.width=8",
+        "model.levels=3",
+        "patches.size=48,40",
+        "patches.batch=12",
+        "augment.enabled=false",
+        "optimiser.average=0.9",
+        "optimiser.rate=0.01",
+        "patches.foreground=0.8",
+        train=("mr_000",),
+        validation=(),
     )
     plan = plan_for(study, config)
     sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches)

@@ -40,7 +40,6 @@ class ProgSegDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._window: QMainWindow | None = None
         self._recheck = self._timer(500, self._still_open)
         self._closing = self._timer(400, self._close_window)
         self.desk = Desk(viewer)
@@ -165,18 +164,19 @@ class ProgSegDock(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
         """Watch the main window, because napari tells a dock nothing when it closes."""
         super().showEvent(event)
+        if (window := self._main_window()) is not None:
+            window.installEventFilter(self)  # once only, however often it is called
+
+    def _main_window(self) -> QMainWindow | None:
+        """Return napari's window; it is not kept, since it would not be freed then."""
         window = self.parentWidget()
         while window is not None and not isinstance(window, QMainWindow):
             window = window.parentWidget()
-        if window is not None and window is not self._window:
-            self._window = window
-            window.installEventFilter(self)
+        return window
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Save before the window closes, and ask about a running training."""
-        # Qt may still ask when Python has taken this object apart
-        window = getattr(self, "_window", None)
-        if window is not None and watched is window and event.type() == QEvent.Type.Close:
+        if isinstance(watched, QMainWindow) and event.type() == QEvent.Type.Close:
             self.desk.save_everything()
             if event.spontaneous() and self.desk.runs.live:
                 event.ignore()
@@ -198,10 +198,12 @@ class ProgSegDock(QWidget):
         return timer
 
     def _close_window(self) -> None:
-        self._window.close()
+        if (window := self._main_window()) is not None:
+            window.close()
 
     def _still_open(self) -> None:
-        if self._window is not None and self._window.isVisible() and self.desk.runs.run is not None:
+        window = self._main_window()
+        if window is not None and window.isVisible() and self.desk.runs.run is not None:
             self.desk.runs.refresh()
 
     def _ask_about_run(self) -> bool:
