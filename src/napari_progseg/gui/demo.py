@@ -63,9 +63,9 @@ def _show() -> None:
     import napari
 
     from . import recent
-    from .driving import open_window
+    from .driving import WINDOW, open_window
 
-    viewer, dock = open_window()
+    viewer, dock = open_window(size=WINDOW)
     dock.desk.try_sample()
     _say(f"napari opens with a sample project, kept in {recent.sample_folder('leg')}")
     _say("double-click a patient, place clicks, and press Start in the Train tab")

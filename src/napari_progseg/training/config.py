@@ -182,7 +182,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "tiny": {
         "model": {"width": 16, "max_width": 128, "levels": 3},
-        "patches": {"voxels": 48 * 64 * 48, "batch": 32, "batch_voxels": 2 * 48 * 64 * 48},
+        "patches": {"voxels": 48 * 64 * 48, "batch": 32, "batch_voxels": 8 * 96 * 96},
     },
 }
 
