@@ -24,6 +24,7 @@ HEAVY = {"torch", "monai"} | GUI_LIBRARIES
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("geometry",),
+    ("placement",),
     ("volume",),
     ("storage",),
     ("training.config", "training.events"),

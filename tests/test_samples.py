@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_progseg import io, samples
 from napari_progseg.errors import UserError
+from napari_progseg.placement import geometry_of
 from napari_progseg.samples import hippocampus, leg_ct, two_part_mr, write_cohort
 
 SMALL_LEG = {"shape_zyx": (10, 48, 48)}
@@ -188,3 +189,9 @@ def test_the_checksum_is_the_one_monai_publishes():
 
     assert DecathlonDataset.md5["Task04_Hippocampus"] == hippocampus.MD5
     assert DecathlonDataset.resource["Task04_Hippocampus"] == hippocampus.URL
+
+
+def test_a_sample_layer_remembers_the_grid_of_its_volume() -> None:
+    volume, _ = samples.two_part_mr(0)
+    for _, attributes, _ in samples.mr_layers():
+        assert geometry_of(attributes["metadata"]).mismatch(volume.geometry) is None

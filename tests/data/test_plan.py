@@ -110,7 +110,9 @@ def test_a_patch_that_does_not_suit_the_network_is_refused_with_one_that_does() 
 
 
 def test_the_budget_of_voxels_lowers_the_batch_but_never_raises_it() -> None:
-    assert planned().batch == 2 * 48 * 64 * 48 // int(np.prod(planned().patch))
+    voxels = int(np.prod(planned().patch))
+    assert planned(settings=(f"patches.batch_voxels={3 * voxels + 1}",)).batch == 3
+    assert planned(settings=("patches.batch_voxels=1",)).batch == 2
     assert planned(settings=("patches.batch=1",)).batch == 1
     assert planned(settings=("model.dims=2",)).batch == 32
 
@@ -151,3 +153,8 @@ def test_plan_survives_its_document_and_says_what_it_does() -> None:
     assert Plan.model_validate(plan.model_dump(mode="json")) == plan
     assert "volumes (3D)" in plan.sentence
     assert "1 MR cases" in plan.sentence
+
+
+def test_slices_without_repetition_are_refused_where_the_data_choose_volumes() -> None:
+    with pytest.raises(UserError, match=r"patches\.without_repetition"):
+        planned(facts("a"), settings=("patches.without_repetition=true",))

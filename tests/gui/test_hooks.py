@@ -14,10 +14,10 @@ import SimpleITK as sitk  # noqa: N813
 import tifffile
 from npe2 import PluginManifest
 
-from napari_progseg import io
+from napari_progseg import io, placement
 from napari_progseg.errors import UserError
 from napari_progseg.geometry import Geometry
-from napari_progseg.gui import hooks, placement
+from napari_progseg.gui import hooks
 from napari_progseg.volume import LabelMap
 
 SHAPE_ZYX = (7, 6, 5)

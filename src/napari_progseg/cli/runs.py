@@ -56,6 +56,7 @@ def train(
     config = preset_config(
         _suitable_preset(device) if preset == "auto" else preset,
         task,
+        name=name,
         train=train_ids,
         validation=val_ids,
         seed=seed,
@@ -63,9 +64,7 @@ def train(
         init=None if init is None else str(init.resolve()),
         budget={"steps": steps, "minutes": minutes},
     )
-    # apply_settings checks everything again, the name too
-    config = apply_settings(config.model_copy(update={"name": name}), settings or [])
-    _run(create_run(opened, config), detach=detach)
+    _run(create_run(opened, apply_settings(config, settings or [])), detach=detach)
 
 
 def watch(run: RunFolder) -> None:

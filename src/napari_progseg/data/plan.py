@@ -118,6 +118,11 @@ def make_plan(facts: Sequence[CaseFacts], config: RunConfig, classes: tuple[Labe
         )
     spacing = _median([fact.spacing_zyx_mm for fact in facts])
     dims = config.model.dims or (2 if max(spacing) > ANISOTROPIC * min(spacing) else 3)
+    if dims == 3 and config.patches.without_repetition:
+        raise UserError(
+            "patches.without_repetition draws slices, but these volumes are trained in 3D; nothing was started; "
+            "set model.dims=2 or patches.without_repetition=false"
+        )
     shape = _median([(np.multiply(f.shape_zyx, f.spacing_zyx_mm) / spacing).tolist() for f in facts])
     patch, strides = _patch_and_strides(config, shape[-dims:], spacing[-dims:])
     widths = tuple(min(config.model.width * 2**level, config.model.max_width) for level in range(len(strides) + 1))

@@ -13,8 +13,8 @@ import numpy as np
 from .. import io
 from ..errors import UserError
 from ..geometry import Geometry
+from ..placement import describe, geometry_of, shared_geometry, spatial_attributes
 from ..volume import LabelMap
-from .placement import describe, geometry_of, shared_geometry, spatial_attributes
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]

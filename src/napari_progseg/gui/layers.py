@@ -10,9 +10,9 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from ..geometry import Geometry
+from ..placement import describe, spatial_attributes
 from ..volume import LabelClass, Volume
 from .compare import AGREED, EXTRA, MISSED
-from .placement import describe, spatial_attributes
 from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, class_colour
 
 if TYPE_CHECKING:

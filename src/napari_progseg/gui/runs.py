@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..errors import UserError
 from ..project import Project
+from ..storage.atomic import delete_folder
 from ..training.config import RunConfig
 from . import engine
 from .background import Background, Job, Problem, called
@@ -92,7 +92,7 @@ class Runs(QObject):
             self.detach()
             self.run = self.feed = None
             self.news.emit()
-        self._background.start(f"deleting {row.name}", called(shutil.rmtree, row.path), self._failed_only, self.refresh)
+        self._background.start(f"deleting {row.name}", called(delete_folder, row.path), self._failed_only, self.refresh)
 
     def _failed_only(self, value: Any) -> None:
         if isinstance(value, Problem):

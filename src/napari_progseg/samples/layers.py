@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import io
-from ..geometry import AXIS_LABELS
+from ..placement import describe, spatial_attributes
 from ..volume import LabelMap, Volume
 from .hippocampus import ATTRIBUTION, NAMES, fetch_hippocampus
 from .leg import leg_ct
@@ -48,7 +48,8 @@ def hippocampus_layers() -> list[LayerData]:
 
 
 def _layers(name: str, volume: Volume, labels: LabelMap, contrast_limits: tuple[float, float]) -> list[LayerData]:
-    place = {"scale": volume.geometry.spacing_zyx_mm, "units": ("mm",) * 3, "axis_labels": AXIS_LABELS}
-    image = {"name": name, "colormap": "gray", "contrast_limits": contrast_limits, "metadata": {}, **place}
-    mask = {"name": f"{name} labels", "metadata": {"names": dict(labels.names)}, **place}
+    place = spatial_attributes(volume.geometry)
+    known = describe(volume.geometry, source=volume.source, modality=volume.modality)
+    image = {"name": name, "colormap": "gray", "contrast_limits": contrast_limits, "metadata": dict(known), **place}
+    mask = {"name": f"{name} labels", "metadata": {"names": dict(labels.names), **known}, **place}
     return [(volume.image, image, "image"), (labels.labels, mask, "labels")]

@@ -268,6 +268,18 @@ def _temporary(path: Path, size: int | None) -> Iterator[Path]:
         _remove(temp)
 
 
+def delete_folder(folder: Path) -> None:
+    """Delete a folder with all it holds.
+
+    Raises
+    ------
+    CannotWriteError
+        If the disk refuses.
+    """
+    with explained(folder):
+        shutil.rmtree(folder)
+
+
 def _remove(entry: Path) -> None:
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry, ignore_errors=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..geometry import AXIS_LABELS, Geometry
+from .errors import UserError
+from .geometry import AXIS_LABELS, Geometry
 
 KEY = "progseg"
 
