@@ -158,3 +158,17 @@ def test_plan_survives_its_document_and_says_what_it_does() -> None:
 def test_slices_without_repetition_are_refused_where_the_data_choose_volumes() -> None:
     with pytest.raises(UserError, match=r"patches\.without_repetition"):
         planned(facts("a"), settings=("patches.without_repetition=true",))
+
+
+@pytest.mark.parametrize(
+    ("names", "mirrored"),
+    [(("hippocampus",), True), (("kidney_left", "kidney_right"), False), (("L hippocampus",), False), (("liver",), True)],
+)
+def test_sides_are_mirrored_unless_a_class_is_named_after_one(names: tuple[str, ...], mirrored: bool) -> None:
+    classes = tuple(LabelClass(name, (number,)) for number, name in enumerate(names, 1))
+    plan = make_plan([facts()], config(), classes)
+    assert plan.mirror is mirrored
+    assert ("mirrored" in plan.sentence) is mirrored
+    assert make_plan([facts()], config("tiny", "augment.mirror=true"), classes).mirror
+    assert not make_plan([facts()], config("tiny", "augment.mirror=false"), classes).mirror
+    assert not make_plan([facts()], config("tiny", "augment.enabled=false"), classes).mirror

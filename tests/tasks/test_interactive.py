@@ -65,7 +65,7 @@ def prepared(
 
 
 def plan_with(plan_of: PlanOf, **clicks: Any) -> Plan:
-    plain = {"background": 0.0, "none": 0.0, "previous_dropout": 0.0, "min_component": 0}
+    plain = {"background": 0.0, "none": 0.0, "previous_dropout": 0.0, "min_component": 0, "bent": 0.0}
     return plan_of(clicks={**plain, **clicks}, task="interactive", classes=BOTH)
 
 
@@ -170,3 +170,16 @@ def test_3d_batches(plan_of: PlanOf) -> None:
     inputs, targets = Interactive(plan).prepare(torch.rand(8, 1, 8, 8, 8), labels, network, torch.Generator())
     assert inputs.shape == (8, 4, 8, 8, 8)
     assert Interactive(plan).loss(torch.zeros(8, 1, 8, 8, 8), targets).isfinite()
+
+
+def test_bent_contours_are_wanted_where_clicks_are_given_and_nowhere_else(plan_of: PlanOf) -> None:
+    _, labels = batch()
+    real = interactive.masks_of(labels, 2)
+    _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, none=0.5))
+    clicked = targets.read.sum(1) == 1
+    changed = (targets.masks != real).flatten(1).any(1)
+    assert 16 < clicked.sum() < 48
+    assert not changed[~clicked].any()
+    assert changed[clicked].float().mean() > 0.9
+    read = targets.read.bool()
+    assert torch.equal(targets.masks[~read], real[~read]), "a class without clicks keeps its contour"

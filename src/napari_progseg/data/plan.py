@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,8 @@ class Plan(BaseModel):
         Training patch, (z, y, x) or (y, x).
     strides : tuple
         One stride per axis for each level below the first.
+    mirror : bool
+        Whether left and right are turned in training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,12 +77,18 @@ class Plan(BaseModel):
     strides: tuple[tuple[int, ...], ...]
     classes: tuple[LabelClass, ...]
     clicks: ClickConfig
+    mirror: bool = False
     sentence: str
 
     @property
     def patch_zyx(self) -> tuple[int, int, int]:
         """The patch as a box of the canonical grid; one slice in 2D."""
         return (1, *self.patch) if self.dims == 2 else self.patch  # type: ignore[return-value]
+
+    @property
+    def outputs(self) -> int:
+        """Output channels of the network: one a class, or the restored image."""
+        return 1 if self.task == "restoration" else len(self.classes)
 
     @property
     def sigma_voxels(self) -> tuple[float, ...]:
@@ -103,8 +112,17 @@ def facts_of(
     return CaseFacts(case, modality, volume.image.shape, volume.geometry.spacing_zyx_mm, inside)
 
 
-def make_plan(facts: Sequence[CaseFacts], config: RunConfig, classes: tuple[LabelClass, ...]) -> Plan:
+def make_plan(
+    facts: Sequence[CaseFacts], config: RunConfig, classes: tuple[LabelClass, ...], source: Plan | None = None
+) -> Plan:
     """Decide modality, window, spacing, dimensions, patch, batch and levels.
+
+    Parameters
+    ----------
+    facts : sequence of CaseFacts
+        The training cases.
+    source : Plan or None
+        Plan of the run whose weights this run begins with: its grid, window and network are taken over.
 
     Raises
     ------
@@ -141,6 +159,7 @@ def make_plan(facts: Sequence[CaseFacts], config: RunConfig, classes: tuple[Labe
         strides=strides,
         classes=classes,
         clicks=config.clicks,
+        mirror=_mirror(config, classes),
         sentence="",
     )
     return plan.model_copy(update={"sentence": _sentence(plan, len(facts))})
@@ -148,7 +167,18 @@ def make_plan(facts: Sequence[CaseFacts], config: RunConfig, classes: tuple[Labe
 
 def input_channels(config: RunConfig) -> int:
     """Image, for interactive models two click maps, and the previous mask where it is used."""
-    return 1 if config.task == "segmentation" else 3 + config.clicks.previous_mask
+    return 3 + config.clicks.previous_mask if config.task == "interactive" else 1
+
+
+def _mirror(config: RunConfig, classes: Sequence[LabelClass]) -> bool:
+    if config.augment.mirror is not None:
+        return config.augment.mirror and config.augment.enabled
+    return config.augment.enabled and not any(_names_a_side(each.name) for each in classes)
+
+
+def _names_a_side(name: str) -> bool:
+    """Say whether a class is named after a side of the body, as in ``kidney_left`` or ``L hippocampus``."""
+    return bool({"left", "right", "l", "r"} & set(re.split(r"[^a-z]+", name.lower())))
 
 
 def _modality(facts: Sequence[CaseFacts]) -> Modality:
@@ -234,4 +264,5 @@ def _sentence(plan: Plan, cases: int) -> str:
     return (
         f"{cases} {plan.modality.upper()} cases, {what} at {spacing} mm, patch {size}, batch {plan.batch}, "
         f"intensities by {scale}, {plan.architecture} with {plan.widths[0]} to {max(plan.widths)} features"
+        + (", left and right mirrored" if plan.mirror else "")
     )

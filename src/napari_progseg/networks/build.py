@@ -34,7 +34,7 @@ def _basic_unet(plan: Plan) -> nn.Module:
     return BasicUNet(
         spatial_dims=plan.dims,
         in_channels=plan.input_channels,
-        out_channels=len(plan.classes),
+        out_channels=plan.outputs,
         features=widths,
         act=("relu", {"inplace": True}),
         norm=("instance", {"affine": True}) if plan.norm == "instance" else None,  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def _dynunet(plan: Plan) -> nn.Module:
     return DynUNet(
         spatial_dims=plan.dims,
         in_channels=plan.input_channels,
-        out_channels=len(plan.classes),
+        out_channels=plan.outputs,
         kernel_size=[(3,) * plan.dims] * len(strides),
         strides=strides,
         upsample_kernel_size=list(plan.strides),

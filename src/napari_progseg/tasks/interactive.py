@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.plan import Plan
+from ..guidance.bend import bent
 from ..guidance.maps import ClickTensor, click_maps
 from ..guidance.simulate import SimulatedClicks, draw_click_counts, first_clicks, next_clicks
 from ..inference.model import forward, stacked
@@ -25,6 +26,7 @@ class _Rounds:
     background: Tensor
     counts: Tensor
     drop_previous: Tensor
+    bent: Tensor
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Interactive:
         masks = masks_of(labels, len(self.plan.classes))
         rounds = self._draw(masks, generator)
         rows = torch.arange(len(images), device=images.device)
-        former = masks[rows, rounds.chosen]
+        former = self._wanted(masks[rows, rounds.chosen], rounds.bent, generator)
         wanted = former * ~rounds.background.view(-1, *[1] * (former.ndim - 1))
         network.eval()
         with torch.no_grad():
@@ -58,13 +60,20 @@ class Interactive:
         present = masks.flatten(2).any(2).float()
         weights = torch.where(present.any(1, keepdim=True), present, torch.ones_like(present)).cpu()
         chosen = torch.multinomial(weights, 1, generator=generator)[:, 0]
-        chance = torch.rand(3, batch, generator=generator)
+        chance = torch.rand(4, batch, generator=generator)
         counts = draw_click_counts(batch, settings.most, generator)
         counts[chance[0] < settings.none] = 0
         background = (chance[1] < settings.background) & (counts > 0)
         dropped = chance[2] < settings.previous_dropout
-        device = masks.device
-        return _Rounds(chosen.to(device), background.to(device), counts.to(device), dropped.to(device))
+        contours = (chance[3] < settings.bent) & (counts > 0)
+        drawn = (chosen, background, counts, dropped, contours)
+        return _Rounds(*(each.to(masks.device) for each in drawn))
+
+    def _wanted(self, masks: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """Bend the contours of the chosen samples of masks (B, *patch)."""
+        if not chosen.any():
+            return masks
+        return torch.where(_spread(chosen, masks), bent(masks, self.plan.clicks.bend, generator), masks)
 
     def _targets(self, masks: Tensor, wanted: Tensor, rounds: _Rounds) -> Targets:
         rows = torch.arange(len(masks), device=masks.device)

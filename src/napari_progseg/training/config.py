@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..errors import UserError
 
-Task = Literal["segmentation", "interactive"]
-PresetName = Literal["paper", "default", "tiny"]
+Task = Literal["segmentation", "restoration", "interactive"]
+PresetName = Literal["paper", "default", "tiny", "progressive"]
 
 
 class Section(BaseModel):
@@ -69,7 +69,7 @@ class AugmentConfig(Section):
     shift: float = Field(0.1, ge=0, le=0.5, description="largest shift as a share of the patch")
     elastic: float = Field(0.06, ge=0, le=0.3, description="elastic displacement as a share of the patch")
     intensity: float = Field(1.0, ge=0, le=3, description="strength of contrast, gamma, bias field and noise")
-    mirror: bool = Field(False, description="left-right mirroring; wrong where sides are told apart")
+    mirror: bool | None = Field(None, description="left-right mirroring; None: unless a class is named after a side")
 
 
 class ClickConfig(Section):
@@ -83,7 +83,31 @@ class ClickConfig(Section):
     none: float = Field(0.3, ge=0, le=1, description="share of samples without clicks, all classes learned")
     previous_mask: bool = True
     previous_dropout: float = Field(0.3, ge=0, le=1)
+    bent: float = Field(0.5, ge=0, le=1, description="share of clicked samples whose wanted contour is bent")
+    bend: float = Field(0.25, ge=0, le=1, description="how far, as a share of the object's radius")
     min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
+
+
+class RestorationConfig(Section):
+    """Distortions of restoration pretraining, probabilities as in Models Genesis (algorithms 4.2)."""
+
+    flip: float = Field(0.4, ge=0, le=1, description="chance of each of up to three flips, of input and target")
+    shuffle: float = Field(0.5, ge=0, le=1, description="chance of local shuffling")
+    curve: float = Field(0.9, ge=0, le=1, description="chance of a Bézier curve of the intensities")
+    paint: float = Field(0.9, ge=0, le=1, description="chance of in- or out-painting")
+    inpaint: float = Field(0.2, ge=0, le=1, description="share of in-painting among the painted")
+    mask: float = Field(0.0, ge=0, le=1, description="chance of masked blocks; the loss then reads these alone")
+    mask_share: float = Field(0.75, gt=0, lt=1, description="share of blocks that are masked")
+    mask_block: int = Field(8, ge=1, description="side of a masked block (voxels)")
+    loss: Literal["l1", "mse"] = "l1"
+
+
+class StartConfig(Section):
+    """How a run treats the weights it takes from `init`."""
+
+    keep_head: bool = Field(False, description="keep the last convolution of a restoration network, too")
+    rate: float = Field(1.0, gt=0, le=1, description="learning rate of the carried weights, relative to new ones")
+    warmup: float = Field(0.0, ge=0, le=1, description="share of the run in which that rate rises from 0")
 
 
 class BudgetConfig(Section):
@@ -112,7 +136,7 @@ class RunConfig(Section):
 
     Parameters
     ----------
-    task : {"segmentation", "interactive"}
+    task : {"segmentation", "restoration", "interactive"}
         What the network learns.
     name : str
         Name of the run folder after its number.
@@ -136,6 +160,8 @@ class RunConfig(Section):
     optimiser: OptimiserConfig = OptimiserConfig()
     augment: AugmentConfig = AugmentConfig()
     clicks: ClickConfig = ClickConfig()
+    restoration: RestorationConfig = RestorationConfig()
+    start: StartConfig = StartConfig()
     budget: BudgetConfig
     validate_on: ValidationConfig = ValidationConfig()
 
@@ -166,12 +192,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "average": 0.0,
             "loss": "ce",
         },
-        "augment": {"enabled": False},
+        "augment": {"enabled": False, "mirror": False},
         "clicks": {
             "sigma_voxels": 2.0,
             "combine": "sum",
             "none": 0.0,
             "previous_mask": False,
+            "bent": 0.0,
             "min_component": 0,
         },
     },

@@ -69,6 +69,19 @@ class Previewed:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """A slice before, after the distortion and restored lies in `path` (relative, `preview/SEQUENCE.npz`).
+
+    The file holds ``original``, ``distorted`` and ``restored`` as uint8 (Y, X), with ``case`` and ``step``.
+    """
+
+    step: int
+    sequence: int
+    case: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """The run waits; a request with want = run continues it."""
 
@@ -107,7 +120,9 @@ class Failed:
     message: str
 
 
-Event = Started | StepDone | Validated | Checkpointed | Previewed | Paused | Continued | Said | Finished | Failed
+Event = (
+    Started | StepDone | Validated | Checkpointed | Previewed | Restored | Paused | Continued | Said | Finished | Failed
+)
 _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
@@ -116,6 +131,7 @@ _KINDS: dict[str, type[Event]] = {
         Validated,
         Checkpointed,
         Previewed,
+        Restored,
         Paused,
         Continued,
         Said,

@@ -141,7 +141,7 @@ def _changed(images: Tensor, labels: Tensor, plan: Plan, config: RunConfig, step
         return images, labels
     generator = _generator(config.seed, step, _AUGMENT)
     spacing = plan.spacing_zyx_mm[-plan.dims :]
-    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator)
+    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator, mirror=plan.mirror)
     return augment.apply(images, labels, changes, plan.patch)
 
 
