@@ -162,7 +162,12 @@ def test_slices_without_repetition_are_refused_where_the_data_choose_volumes() -
 
 @pytest.mark.parametrize(
     ("names", "mirrored"),
-    [(("hippocampus",), True), (("kidney_left", "kidney_right"), False), (("L hippocampus",), False), (("liver",), True)],
+    [
+        (("hippocampus",), True),
+        (("kidney_left", "kidney_right"), False),
+        (("L hippocampus",), False),
+        (("liver",), True),
+    ],
 )
 def test_sides_are_mirrored_unless_a_class_is_named_after_one(names: tuple[str, ...], mirrored: bool) -> None:
     classes = tuple(LabelClass(name, (number,)) for number, name in enumerate(names, 1))

@@ -175,4 +175,4 @@ def _optimiser(network: nn.Module, settings: OptimiserConfig) -> Optimizer:
     if settings.name == "sgd":
         return SGD(parameters, settings.rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
     kind = Adam if settings.name == "adam" else AdamW
-    return kind(parameters, settings.rate, weight_decay=settings.weight_decay)
+    return kind(parameters, settings.rate, weight_decay=settings.weight_decay, fused=True)
