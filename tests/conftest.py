@@ -45,10 +45,10 @@ def plan_of() -> Callable[..., Plan]:
             "batch": 4,
             "architecture": "dynunet",
             "norm": "instance",
-            "input_channels": 1 if task == "segmentation" else 3 + settings.previous_mask,
+            "input_channels": 3 + settings.previous_mask if task == "interactive" else 1,
             "widths": (4, 8, 8),
             "strides": ((2,) * dims,) * 2,
-            "classes": (LabelClass("bone", (1,)),),
+            "classes": () if task == "restoration" else (LabelClass("bone", (1,)),),
             "clicks": settings,
             "sentence": "",
         }

@@ -343,6 +343,33 @@ def test_cases_are_drawn_and_tested(project: Project) -> None:
         project.test_cases([])
 
 
+def test_scans_are_all_cases_but_the_test_cases_labelled_or_not(cohort: Path) -> None:
+    for number in (7, 8, 9):
+        (cohort / "labels" / f"case{number}.nii.gz").unlink()
+    project = Project.create(cohort / "project", cohort / "images", cohort / "labels", CLASSES)
+    everything = {case.id for case in project.cases}
+    test = project.split.test
+    assert test
+    assert set(project.scans()) == everything - set(test)
+    assert project.scans(3, 1) == project.scans(5, 1)[:3]
+    assert project.scans(3, 1) != project.scans(3, 2)
+    assert project.scans(["case9", "case9", test[0]]) == ("case9", test[0])
+    project.set_state(test[0], CaseState.IN_PROGRESS)
+    assert test[0] not in project.scans(), "it comes back as a test case"
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"), [(99, "99 cases were asked for and there are 8"), (["x"], "no case 'x'")]
+)
+def test_scans_that_are_not_there_are_refused(project: Project, choice: Any, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        project.scans(choice)
+
+
+def test_a_project_without_labels_has_scans(cohort: Path) -> None:
+    assert len(Project.create(cohort / "project", cohort / "images").scans()) == 10
+
+
 def test_without_a_completed_case_training_says_what_to_do(cohort: Path) -> None:
     project = Project.create(cohort / "project", cohort / "images")
     with pytest.raises(UserError, match=r"none of 10 cases is completed.*mark it completed"):

@@ -44,10 +44,10 @@ def matched(root: Path, images: Path, labels: Path | None) -> tuple[list[Match],
     """Find the scans of a folder and their label files, and say what stayed alone."""
     images = Path(images).resolve()
     if labels is None:
-        scans, passed_over = find_scans(images, None, root)
+        scans, passed_over = find_scans(images, (), root)
         return [Match(scan) for scan in scans], passed_over
     labels = Path(labels).resolve()
-    scans, passed_over = find_scans(images, labels, root)
+    scans, passed_over = find_scans(images, (labels,), root)
     matches, alone = match_labels(scans, images, labels)
     return matches, passed_over + alone
 

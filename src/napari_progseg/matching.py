@@ -67,8 +67,8 @@ class Checked:
     fault: str | None = None
 
 
-def find_scans(images: Path, labels: Path | None, root: Path) -> tuple[list[Scan], tuple[str, ...]]:
-    """Find the images of a folder as cases, label files and the files of the project at `root` left out.
+def find_scans(images: Path, labels: Sequence[Path], root: Path) -> tuple[list[Scan], tuple[str, ...]]:
+    """Find the images of a folder as cases; folders of label files and the project at `root` are left out.
 
     Also returns why DICOM folders, if any, were passed over.
 
@@ -79,7 +79,7 @@ def find_scans(images: Path, labels: Path | None, root: Path) -> tuple[list[Scan
     """
     _require_folder(images)
     foreign = [path for path in io.find_images(images) if not any(root / name in path.parents for name in OWN_FOLDERS)]
-    found = [path for path in foreign if labels is None or not _is_label(path, images, labels)]
+    found = [path for path in foreign if not any(_is_label(path, images, folder) for folder in labels)]
     scans, problems = [], []
     for path in found:
         try:

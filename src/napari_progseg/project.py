@@ -236,6 +236,26 @@ class Project:
                 self._require_usable(choice)
         return choose(self.split, train, validation, seed)
 
+    def scans(self, choice: Choice = None, seed: int = 0) -> tuple[str, ...]:
+        """Choose cases whose images alone are learned from, labelled or not.
+
+        Parameters
+        ----------
+        choice : int, sequence of str or None
+            The first so many of the seed's permutation, or cases by id; None takes all. Test cases are left out, also
+            while they are not completed, except where they are named.
+
+        Raises
+        ------
+        UserError
+            If a case is unknown or there are fewer than asked for.
+        """
+        if choice is not None and not isinstance(choice, int):
+            return tuple(self.case(case).id for case in dict.fromkeys(choice))
+        held_out = enrolment.split_of(self._manifest).test
+        pool = [case for case in self._cases if case not in held_out]
+        return tuple(pool) if choice is None else draw(pool, choice, seed)
+
     def test_cases(self, spec: str | int | Sequence[str] = "test", seed: int = 0) -> tuple[str, ...]:
         """Choose cases to evaluate on.
 

@@ -16,17 +16,9 @@ STILL: dict[str, Any] = {"rotation_degrees": 0, "scale": 0, "shift": 0, "elastic
 PATCHES = [(16, 12), (8, 10, 6)]
 
 
-def drawn(
-    patch: tuple[int, ...],
-    seed: int = 0,
-    batch: int = 3,
-    spacing: Any = None,
-    *,
-    mirror: bool = False,
-    **settings: Any,
-) -> Changes:
+def drawn(patch: tuple[int, ...], seed: int = 0, batch: int = 3, spacing: Any = None, **settings: Any) -> Changes:
     generator = torch.Generator().manual_seed(seed)
-    return draw(AugmentConfig(**settings), batch, patch, spacing or (1.0,) * len(patch), generator, mirror=mirror)
+    return draw(AugmentConfig(**settings), batch, patch, spacing or (1.0,) * len(patch), generator)
 
 
 def patches(size: tuple[int, ...], batch: int = 3) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -160,20 +161,97 @@ def test_slices_without_repetition_are_refused_where_the_data_choose_volumes() -
         planned(facts("a"), settings=("patches.without_repetition=true",))
 
 
+def continued(source: Plan, *each: CaseFacts, preset: Any = "tiny", settings: tuple[str, ...] = (), **how: Any) -> Plan:
+    given = config(preset, *settings, "init=/somewhere/0001-learn", **how)
+    return make_plan(each or (facts(),), given, BONE, source)
+
+
+def unlabelled(**how: Any) -> CaseFacts:
+    return dataclasses.replace(facts(**how), foreground=np.zeros(0, np.float32))
+
+
+@pytest.mark.parametrize("modality", ["ct", "mr"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_grid_window_and_network_are_those_of_the_run_to_start_from(dims: int, modality: Any) -> None:
+    scans = [dataclasses.replace(unlabelled(modality=modality), body=np.arange(500, dtype=np.float32))]
+    source = planned(*scans, settings=(f"model.dims={dims}", "model.width=6"), task="restoration")
+    other = facts(modality=modality, shape=(90, 90, 90), spacing=(5.0, 0.5, 0.5))
+    plan = continued(source, other, preset="default", settings=("patches.batch=3",), task="interactive")
+    names = ("window", "spacing_zyx_mm", "dims", "patch", "architecture", "norm", "widths", "strides")
+    assert {name: getattr(plan, name) for name in names} == {name: getattr(source, name) for name in names}
+    assert (source.window is None) is (modality == "mr")
+    assert (plan.task, plan.batch, plan.input_channels, plan.classes) == ("interactive", 3, 4, BONE)
+    assert plan.sentence.endswith("; starts from 0001-learn with its grid and network")
+    assert "starts from" not in source.sentence
+
+
+def test_a_patch_of_its_own_is_respected_where_the_network_allows_it() -> None:
+    source = planned(settings=("model.dims=2", "patches.size=48,48"))
+    plan = continued(source, settings=("patches.size=64,32", "patches.batch_voxels=10240"))
+    assert (plan.patch, plan.strides, plan.batch) == ((64, 32), source.strides, 5)
+
+
 @pytest.mark.parametrize(
-    ("names", "mirrored"),
+    ("settings", "reason"),
     [
-        (("hippocampus",), True),
-        (("kidney_left", "kidney_right"), False),
-        (("L hippocampus",), False),
-        (("liver",), True),
+        (("model.dims=3",), r"model\.dims is 3, .* \(init\) was trained with 2;"),
+        (("data.spacing=1,1,2",), r"data\.spacing is \(1\.0, 1\.0, 2\.0\), .* with \(1\.0, 1\.0, 1\.0\);"),
+        (("data.window=-100,200",), r"data\.window is \(-100\.0, 200\.0\), .* with \(-1024\.0, 3000\.0\);"),
+        (("patches.size=48,44",), r"patches\.size is \(48, 44\), .* 2 numbers divisible by \(16, 16\); .* \(96, 96\)"),
+        (("patches.size=48,48,48",), r"patches\.size is \(48, 48, 48\), .* needs 2 numbers"),
     ],
 )
-def test_sides_are_mirrored_unless_a_class_is_named_after_one(names: tuple[str, ...], mirrored: bool) -> None:
-    classes = tuple(LabelClass(name, (number,)) for number, name in enumerate(names, 1))
-    plan = make_plan([facts()], config(), classes)
-    assert plan.mirror is mirrored
-    assert ("mirrored" in plan.sentence) is mirrored
-    assert make_plan([facts()], config("tiny", "augment.mirror=true"), classes).mirror
-    assert not make_plan([facts()], config("tiny", "augment.mirror=false"), classes).mirror
-    assert not make_plan([facts()], config("tiny", "augment.enabled=false"), classes).mirror
+def test_what_contradicts_the_run_to_start_from_is_refused_with_both_values(
+    settings: tuple[str, ...], reason: str
+) -> None:
+    source = planned(facts(modality="ct"), preset="paper")
+    with pytest.raises(UserError, match=reason):
+        continued(source, facts(modality="ct"), settings=settings)
+
+
+def test_slices_without_repetition_do_not_go_with_a_run_in_3d() -> None:
+    with pytest.raises(UserError, match=r"patches\.without_repetition .* \(init\) was trained in 3D"):
+        continued(planned(), settings=("patches.without_repetition=true",))
+
+
+def test_another_modality_does_not_go_with_the_run_to_start_from() -> None:
+    with pytest.raises(UserError, match=r"\(init\) learned from MR, these cases are CT"):
+        continued(planned(), facts(modality="ct"))
+
+
+def test_what_agrees_with_the_run_to_start_from_may_be_said() -> None:
+    source = planned(facts(modality="ct"), preset="paper")
+    assert continued(source, facts(modality="ct"), preset="paper").patch == source.patch
+    same = ("model.dims=2", "data.window=-1024,3000", "data.spacing=1,1,1")
+    assert continued(source, facts(modality="ct"), settings=same).window == source.window
+
+
+def test_restoration_needs_no_labels_and_has_no_classes() -> None:
+    plan = planned(CaseFacts("a", "mr", (36, 50, 35), (1.0, 1.0, 1.0), np.zeros(0, np.float32)), task="restoration")
+    assert (plan.classes, plan.outputs, plan.channels, plan.window) == ((), 1, ("image",), None)
+
+
+def test_body_is_sampled_from_the_whole_volume_above_the_air() -> None:
+    image = np.array([-1000, -200, -199, 50], np.int16).reshape(1, 1, 4).repeat(5, 0)
+    scan = Volume(image, Geometry.from_spacing((5, 1, 4), (1.0, 1.0, 1.0)))
+    assert facts_of("a", scan, None, None).body.tolist() == [-199, 50] * 5
+    large = Volume(np.zeros((31, 32, 33), np.int16), Geometry.from_spacing((31, 32, 33), (1.0, 1.0, 1.0)))
+    assert 10_000 < facts_of("a", large, None, None).body.size <= 20_000
+
+
+def test_where_nothing_is_labelled_the_ct_window_spans_the_body() -> None:
+    def scan(case: str, labelled: int, body: int) -> CaseFacts:
+        arrays = (np.arange(labelled, dtype=np.float32), np.arange(body, dtype=np.float32))
+        return CaseFacts(case, "ct", (36, 50, 35), (1.0, 1.0, 1.0), *arrays)
+
+    window = planned(scan("a", 0, 1001), scan("b", 0, 1001), task="restoration").window
+    assert window == pytest.approx((5, 995))
+    one_labelled = planned(scan("a", 0, 1001), scan("b", 101, 1001), task="restoration").window
+    assert one_labelled == pytest.approx((0.5, 99.5)), "labelled voxels go before the rest"
+
+
+def test_input_channels_have_a_meaning() -> None:
+    assert planned().channels == planned(task="segmentation").channels == ("image",)
+    plan = planned(task="interactive")
+    assert plan.channels == ("image", "inside clicks", "outside clicks", "previous mask")
+    assert planned(task="interactive", settings=("clicks.previous_mask=false",)).channels == plan.channels[:3]

@@ -12,10 +12,12 @@ import pytest
 
 from napari_progseg.data import store
 from napari_progseg.data.plan import Plan
+from napari_progseg.data.sampler import PatchSampler
 from napari_progseg.data.store import class_numbers, load_cases
 from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 from napari_progseg.samples.cohort import write_cohort
+from napari_progseg.training.config import PatchConfig
 from napari_progseg.volume import LabelClass
 
 BOTH = (LabelClass("anterior", (1,)), LabelClass("posterior", (2,)))
@@ -30,15 +32,21 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    cases: list[str] = []
-    original = store._build
+    """What was built, one after the other: images and labels."""
+    parts: list[str] = []
 
-    def counted(project: Project, case: str, plan: Plan) -> Any:
-        cases.append(case)
-        return original(project, case, plan)
+    def counting(part: str) -> None:
+        original = getattr(store, f"_{part}")
 
-    monkeypatch.setattr(store, "_build", counted)
-    return cases
+        def counted(*arguments: Any) -> Any:
+            parts.append(part)
+            return original(*arguments)
+
+        monkeypatch.setattr(store, f"_{part}", counted)
+
+    counting("image")
+    counting("labels")
+    return parts
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def test_a_case_holds_scaled_intensities_class_numbers_and_voxels_of_each_class(
 
 def test_a_case_is_built_once(project: Project, plan: Plan, built: list[str]) -> None:
     first, second = (load_cases(project, ["mr_000"], plan)[0] for _ in range(2))
-    assert built == ["mr_000"]
+    assert built == ["image", "labels"]
     assert isinstance(second.image, np.memmap)
     np.testing.assert_array_equal(first.image, second.image)
 
@@ -73,10 +81,38 @@ def test_other_settings_changed_labels_and_a_deleted_cache_build_again(
     assert label is not None
     os.utime(label, ns=(1, 1))
     load_cases(project, ["mr_000"], plan)
+    assert built == ["image", "labels"] * 2 + ["labels"]
     for entry in project.cache_dir.rglob("*.npy"):
         entry.unlink()
     load_cases(project, ["mr_000"], plan)
-    assert len(built) == 4
+    assert built == ["image", "labels"] * 2 + ["labels"] + ["image", "labels"]
+
+
+def test_images_are_shared_by_plans_that_differ_in_their_classes(
+    project: Project, plan: Plan, built: list[str]
+) -> None:
+    load_cases(project, ["mr_000"], plan)
+    load_cases(project, ["mr_000"], plan.model_copy(update={"classes": BOTH[:1]}))
+    load_cases(project, ["mr_000"], plan.model_copy(update={"task": "restoration", "classes": ()}))
+    assert built == ["image", "labels", "labels"]
+
+
+def test_a_plan_without_classes_needs_no_labels(project: Project, plan_of: Callable[..., Plan]) -> None:
+    plan = plan_of(task="restoration", window=None)
+    for case in load_cases(project, ["mr_000", "mr_001"], plan):
+        assert case.voxels == ()
+        assert case.labels.shape == case.image.shape
+        assert not case.labels.any()
+        assert 0 <= case.image.min() < case.image.max() <= 1
+
+
+def test_patches_are_cut_from_cases_without_labels(project: Project, plan_of: Callable[..., Plan]) -> None:
+    for patch in ((24, 32), (8, 24, 32)):
+        plan = plan_of(task="restoration", window=None, patch=patch, batch=16)
+        batch = PatchSampler(load_cases(project, ["mr_001"], plan), plan, PatchConfig(foreground=1.0)).draw(0, 0)
+        assert batch.images.shape == (16, 1, *patch)
+        assert len(batch.images.flatten(1).unique(dim=0)) > 8, "drawn at random"
+        assert not batch.labels.any()
 
 
 def test_a_case_without_labels_is_refused(project: Project, plan: Plan) -> None:

@@ -55,6 +55,19 @@ class TestInnermostPoint:
         # a ridge of equally deep voxels: the first in C order
         assert points.tolist() == [[2, 2, 2]]
 
+    def test_of_a_hollow_ball_lies_in_its_shell(self, method):
+        z, y, x = torch.meshgrid(*[torch.arange(13.0) - 6] * 3, indexing="ij")
+        radius = (z**2 + y**2 + x**2).sqrt()
+        shell = ((radius > 2.5) & (radius < 5.8))[None]
+        points, found = innermost_points(shell, method)
+        assert found.all()
+        assert 3.5 < radius[tuple(points[0])] < 4.8
+
+    def test_of_a_volume_cut_by_the_border_keeps_away_from_all_its_sides(self, method):
+        block = torch.zeros((1, 9, 9, 9), dtype=torch.bool)
+        block[:, :5, :5, :5] = True
+        assert innermost_points(block, method)[0].tolist() == [[2, 2, 2]]
+
     def test_of_nothing_is_not_found(self, method):
         points, found = innermost_points(torch.zeros((2, 5, 5), dtype=torch.bool), method)
         assert found.tolist() == [False, False]

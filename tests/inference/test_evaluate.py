@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_progseg.errors import UserError
 from napari_progseg.inference import evaluate
 from napari_progseg.inference.cases import ReferenceCase
 from napari_progseg.inference.evaluate import emptied, evaluate_case, evaluate_run, simulated_clicks
@@ -106,6 +107,27 @@ def test_2d_models_get_one_click_on_each_slice_of_the_object(
     assert given[1][:2] == given[0]
 
 
+@pytest.mark.parametrize(
+    ("patch", "expected"), [((16, 16), [(z, 8, 8) for z in range(1, 5)]), ((4, 16, 16), [(2, 7, 7)])]
+)
+def test_the_first_click_is_the_innermost_point_and_says_inside(
+    interactive_of: ModelOf, volume_of: VolumeOf, monkeypatch: pytest.MonkeyPatch, patch: Any, expected: Any
+) -> None:
+    given: list[Any] = []
+    original = evaluate.InteractiveSession.answer
+
+    def recorded(self: Any, clicks: Any, revision: int, current: Any = None) -> Any:
+        given.append(clicks)
+        return original(self, clicks, revision, current)
+
+    monkeypatch.setattr(evaluate.InteractiveSession, "answer", recorded)
+    block = np.zeros(SHAPE, np.uint8)
+    block[1:5, 6:12, 6:12] = 1
+    evaluate_case(interactive_of(patch=patch), case("a", volume_of, labels=block), (1,))
+    assert [(click.voxel_zyx, click.inside, click.label) for click in given[0]] == [(at, True, 1) for at in expected]
+    assert len(given) == 1
+
+
 def test_a_case_without_the_structure_is_not_in_the_mean(
     interactive_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None]
 ) -> None:
@@ -119,6 +141,16 @@ def test_a_case_without_the_structure_is_not_in_the_mean(
 def test_nothing_to_measure_gives_no_mean(model_of: ModelOf, loaded: Callable[[TrainedModel], None]) -> None:
     loaded(model_of())
     assert evaluate_run(Path("run"), []).to_json()["mean_dice"] is None
+
+
+@pytest.mark.parametrize("clicks", [(), (0, -1)])
+@pytest.mark.parametrize("kind", ["model_of", "interactive_of"])
+def test_no_number_of_clicks_ends_in_a_sentence(
+    request: pytest.FixtureRequest, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None], clicks: Any, kind: str
+) -> None:
+    loaded(request.getfixturevalue(kind)())
+    with pytest.raises(UserError, match="no numbers of clicks; nothing was evaluated"):
+        evaluate_run(Path("run"), [case("a", volume_of)], clicks=clicks)
 
 
 def test_the_control_empties_slices_without_the_object() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_progseg.data.plan import Plan
 from napari_progseg.errors import UserError
-from napari_progseg.inference.model import choose_device, forward, load_trained
+from napari_progseg.inference.model import choose_device, forward, load_trained, load_weights
 from napari_progseg.networks import build_network
 from napari_progseg.training.config import BudgetConfig, preset_config
 from napari_progseg.training.fit import Trainee
@@ -62,6 +62,24 @@ def test_a_damaged_best_gives_way_to_the_newest_intact(tmp_path: Path, saved: An
 def test_a_run_without_checkpoints_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint yet"):
         load_trained(tmp_path, "cpu")
+
+
+def test_a_restoration_network_is_no_model_to_segment_with_but_gives_its_weights(
+    tmp_path: Path, plan_of: Callable[..., Plan]
+) -> None:
+    plan = plan_of(task="restoration")
+    config = preset_config("tiny", "restoration", budget=BudgetConfig(steps=9))
+    keeper = CheckpointKeeper(tmp_path, plan, config)
+    trainee = Trainee.new(build_network(plan, seed=1), config.optimiser)
+    for step in (3, 7):
+        trainee.step = step
+        keeper.save(trainee, 1.0)
+    with pytest.raises(UserError, match="has learned to restore images and knows no structure") as refused:
+        load_trained(tmp_path, "cpu")
+    assert "--init" in str(refused.value)
+    weights = load_weights(tmp_path)
+    assert (weights.step, weights.dice, weights.plan) == (7, None, plan)
+    assert all(torch.equal(weights.tensors[name], each) for name, each in trainee.average.state_dict().items())
 
 
 def test_devices_that_are_not_there_are_refused() -> None:

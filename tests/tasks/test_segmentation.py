@@ -23,7 +23,7 @@ def test_each_class_has_its_mask_and_background_none() -> None:
 
 def test_every_channel_is_read() -> None:
     images = torch.rand(2, 1, 2, 2)
-    inputs, targets = Segmentation(2).prepare(images, LABELS, nn.Identity(), torch.Generator())
+    inputs, targets = Segmentation(2).prepare(images, LABELS, nn.Identity(), 0.0, torch.Generator())
     assert inputs is images
     assert targets.read.tolist() == [[1, 1], [1, 1]]
 

@@ -11,12 +11,13 @@ import pytest
 
 from napari_progseg.data.plan import Plan
 from napari_progseg.errors import UserError
+from napari_progseg.inference.session import InteractiveSession
 from napari_progseg.networks import build_network
 from napari_progseg.project import Project
 from napari_progseg.training import checks
 from napari_progseg.training.checks import Previewer, Validator, model_of
 from napari_progseg.training.config import RunConfig
-from napari_progseg.training.events import Checkpointed, Previewed, Said, Validated
+from napari_progseg.training.events import Checkpointed, Previewed, Restored, Said, Validated
 from napari_progseg.training.fit import Trainee
 from napari_progseg.training.keeper import CheckpointKeeper, PreviewWriter
 from napari_progseg.volume import LabelClass
@@ -58,6 +59,30 @@ def test_real_cases_are_scored_by_class(
     assert score is not None
     assert 0 <= score <= 1
     assert isinstance(saved, Checkpointed)
+
+
+def test_interactive_models_are_validated_with_one_click_on_each_slice_of_the_structure(
+    study: Project, plan_of: Callable[..., Plan], config_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = (LabelClass("hippocampus", (1, 2)),)
+    plan, config = plan_of(window=None, classes=classes, task="interactive"), config_of(task="interactive")
+    trainee = Trainee.new(build_network(plan, seed=0), config.optimiser)
+    given: list[Any] = []
+    original = InteractiveSession.answer
+
+    def recorded(self: Any, clicks: Any, revision: int, current: Any = None) -> Any:
+        given.append(clicks)
+        return original(self, clicks, revision, current)
+
+    monkeypatch.setattr(InteractiveSession, "answer", recorded)
+    validated, _ = validator(study, plan, config, tmp_path)(trainee, 1.0, 9.0)
+    assert isinstance(validated, Validated)
+    truth = study.labels("mr_002")
+    assert truth is not None
+    (clicks,) = given
+    assert validated.clicks == 1
+    assert [click.voxel_zyx[0] for click in clicks] == np.flatnonzero(truth.labels.any(axis=(1, 2))).tolist()
+    assert all(click.inside and truth.labels[click.voxel_zyx] for click in clicks)
 
 
 def test_validation_comes_as_often_as_planned(
@@ -131,6 +156,31 @@ def test_previews_take_a_twentieth_of_the_time_and_never_repeat_a_step(
     assert previewer.answer(wanted, trainee) is not None
     now[0] += 60
     assert previewer.answer(wanted, trainee) is None
+
+
+def test_a_restoration_run_shows_a_slice_distorted_the_same_way_each_time(
+    study: Project, plan_of: Callable[..., Plan], config_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_PREVIEW_SHARE", 1e9)
+    plan = plan_of(window=None, task="restoration")
+    config = config_of("restoration.paint=1", task="restoration", validation=())
+    trainee = Trainee.new(build_network(plan, seed=0), config.optimiser)
+    previewer = Previewer(study, plan, config, PreviewWriter(tmp_path))
+    shown: list[dict[str, Any]] = []
+    for step, asked in enumerate(
+        [{"case": "mr_004"}, {"case": "mr_004"}, {"case": "mr_003"}, {"case": "mr_003", "z": 2}]
+    ):
+        trainee.step = step
+        told = previewer.answer({"preview": asked}, trainee)
+        assert told == Restored(step, step + 1, asked["case"], f"preview/{step + 1:06d}.npz")
+        with np.load(tmp_path / told.path) as found:
+            shown.append({name: found[name] for name in found.files})
+        assert previewer.answer({"preview": asked}, trainee) is None, "nothing new to show"
+    first, again, other, elsewhere = shown
+    np.testing.assert_array_equal(first["distorted"], again["distorted"])
+    assert (first["distorted"] != other["distorted"]).any()
+    assert (other["original"] != elsewhere["original"]).any()
+    assert {each["restored"].shape for each in shown} == {(16, 16)}
 
 
 @pytest.mark.parametrize("asked", [{}, {"preview": None}, {"preview": {"case": "nobody"}}])

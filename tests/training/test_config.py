@@ -72,3 +72,51 @@ def test_a_setting_that_cannot_be_is_refused_by_name(setting: str, reason: str) 
 def test_impossible_combinations_are_refused_by_name(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         preset_config("tiny", "segmentation", **{"budget": STEPS, **fields})
+
+
+@pytest.mark.parametrize("preset", ["paper", "default", "tiny"])
+def test_restoration_is_not_augmented_unless_it_is_asked_for(preset: Any) -> None:
+    config = preset_config(preset, "restoration", budget=STEPS)
+    assert not config.augment.enabled
+    assert config.model == preset_config(preset, "segmentation", budget=STEPS).model
+    assert apply_settings(config, ["augment.enabled=true"]).augment.enabled
+
+
+def test_restoration_has_the_published_probabilities() -> None:
+    settings = preset_config("paper", "restoration", budget=STEPS).restoration
+    assert (settings.flip, settings.shuffle, settings.curve, settings.paint, settings.inpaint) == (
+        0.4,
+        0.5,
+        0.9,
+        0.9,
+        0.2,
+    )
+    assert (settings.mask, settings.loss) == (0.0, "l1")
+
+
+@pytest.mark.parametrize("setting", ["shuffle=1.1", "mask_share=1", "mask_share=0", "mask_block=0", "loss=ce"])
+def test_distortions_that_cannot_be_are_refused_by_name(setting: str) -> None:
+    with pytest.raises(UserError, match=rf"restoration\.{setting.split('=')[0]}"):
+        apply_settings(preset_config("tiny", "restoration", budget=STEPS), [f"restoration.{setting}"])
+
+
+@pytest.mark.parametrize("size", ["default", "tiny"])
+def test_progressive_is_a_size_with_previous_mask_and_a_start(size: Any) -> None:
+    fields = {"budget": STEPS, "init": "/project/runs/0001-learn"}
+    config = preset_config("progressive", "interactive", size=size, **fields)
+    plain = preset_config(size, "interactive", **fields)
+    assert config.clicks.previous_mask
+    assert config.model_copy(update={"preset": size, "clicks": plain.clicks}) == plain
+    assert RunConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("fields", [{"task": "segmentation", "init": "x"}, {"task": "interactive"}])
+def test_progressive_is_refused_with_another_task_or_without_a_start(fields: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="preset progressive is task interactive with init"):
+        preset_config("progressive", fields.pop("task"), budget=STEPS, **fields)
+
+
+@pytest.mark.parametrize("start", [{"rate": 0}, {"rate": 1.5}, {"warmup": -0.1}, {"warmup": 2}])
+def test_the_carried_weights_rate_is_a_share(start: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=rf"start\.{next(iter(start))}"):
+        preset_config("tiny", "segmentation", budget=STEPS, start=start)

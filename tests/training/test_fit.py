@@ -20,9 +20,9 @@ from napari_progseg.inference.predict import predict_volume
 from napari_progseg.networks import build_network
 from napari_progseg.project import Project
 from napari_progseg.tasks import build_task
-from napari_progseg.training.config import OptimiserConfig, RunConfig
+from napari_progseg.training.config import OptimiserConfig, RunConfig, StartConfig
 from napari_progseg.training.events import Event, Said, StepDone
-from napari_progseg.training.fit import Clock, Trainee, fit, fraction_done, rate_at
+from napari_progseg.training.fit import Clock, Trainee, carried_share, fit, fraction_done, rate_at
 
 ConfigOf = Callable[..., RunConfig]
 
@@ -126,6 +126,37 @@ def test_the_rate_of_the_events_is_the_optimisers(study: Project, config_of: Con
     for number, event in enumerate(events):
         assert isinstance(event, StepDone)
         assert event.rate == trainee.optimiser.param_groups[0]["lr"] == rate_at(number / 6, config.optimiser)
+
+
+@pytest.mark.parametrize(("rate", "warmup"), [(1.0, 0.0), (0.1, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_carried_weights_learn_at_their_share_of_the_rate(
+    study: Project, config_of: ConfigOf, rate: float, warmup: float
+) -> None:
+    config = config_of(f"start.rate={rate}", f"start.warmup={warmup}", "optimiser.weight_decay=0")
+    plan = plan_for(study, config)
+    sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches, MARGIN)
+    network = build_network(plan, seed=0)
+    carried = [name for name, _ in network.named_parameters() if not name.startswith("output_block")]
+    trainee = Trainee.new(network, config.optimiser, carried)
+    clock = Clock()
+    clock.run()
+    before = {name: tensor.clone() for name, tensor in network.named_parameters()}
+    for number, event in enumerate(fit(trainee, build_task(config, plan), sampler, plan, config, clock, silent)):
+        progress = number / 6
+        share = rate * (min(1, progress / warmup) if warmup else 1)
+        assert isinstance(event, StepDone)
+        assert event.rate == rate_at(progress, config.optimiser)
+        rates = {group["carried"]: group["lr"] for group in trainee.optimiser.param_groups}
+        assert rates == {False: event.rate, True: pytest.approx(event.rate * share)}
+        if number == 0:
+            moved = {name: not torch.equal(tensor, before[name]) for name, tensor in network.named_parameters()}
+            assert any(moved[name] for name in carried) is (warmup == 0)
+            assert all(moved[name] for name in set(moved) - set(carried))
+
+
+def test_a_share_of_the_rate_is_reached_when_the_warmup_is_over() -> None:
+    settings = StartConfig(rate=0.2, warmup=0.25)
+    assert [carried_share(p, settings) for p in (0.0, 0.125, 0.25, 0.6, 1.0)] == pytest.approx([0, 0.1, 0.2, 0.2, 0.2])
 
 
 def test_progress_never_exceeds_one(config_of: ConfigOf) -> None:

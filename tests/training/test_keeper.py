@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,17 @@ def trainee(plan_of: Callable[..., Plan]) -> Trainee:
     return trained(plan_of())
 
 
-def trained(plan: Plan, name: Any = "adamw", seed: int = 0) -> Trainee:
-    one = Trainee.new(build_network(plan, seed=seed), OptimiserConfig(name=name))
+def trained(plan: Plan, name: Any = "adamw", seed: int = 0, carried: Sequence[str] = ()) -> Trainee:
+    one = Trainee.new(build_network(plan, seed=seed), OptimiserConfig(name=name), carried)
     one.network(torch.rand(2, 1, 16, 16)).sum().backward()
     one.optimiser.step()
     return one
+
+
+def restored(keeper: CheckpointKeeper, trainee: Trainee) -> float:
+    found = keeper.newest().checkpoint
+    assert found is not None
+    return keeper.restore(trainee, found)
 
 
 def names(run_dir: Path) -> list[str]:
@@ -79,7 +85,7 @@ def test_a_checkpoint_restores_weights_average_and_optimiser(
     one, other = trained(plan_of(), name), trained(plan_of(), name, seed=1)
     one.step = 7
     keeper.save(one, 12.5)
-    assert keeper.restore(other) == (12.5, ())
+    assert restored(keeper, other) == 12.5
     assert other.step == 7
     for a, b in ((one.network, other.network), (one.average, other.average)):
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
@@ -89,6 +95,33 @@ def test_a_checkpoint_restores_weights_average_and_optimiser(
         each.optimiser.step()
     pairs = zip(one.network.parameters(), other.network.parameters(), strict=True)
     assert all(torch.equal(x, y) for x, y in pairs)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_the_optimisers_memory_goes_by_name_whatever_group_a_parameter_is_in(
+    keeper: CheckpointKeeper, plan_of: Callable[..., Plan], name: str
+) -> None:
+    parameters = [name for name, _ in build_network(plan_of(), seed=0).named_parameters()]
+    halves = parameters[::2], parameters[1::3]
+    one, other = (trained(plan_of(), name, seed, carried) for seed, carried in enumerate(halves))
+    keeper.save(one, 1.0)
+    assert keeper.newest().checkpoint.state["carried"] == parameters[::2]  # type: ignore[union-attr]
+    restored(keeper, other)
+    there, here = (memory(trainee) for trainee in (one, other))
+    assert sorted(here) == sorted(parameters)
+    for parameter, kinds in there.items():
+        assert all(torch.equal(tensor, here[parameter][kind]) for kind, tensor in kinds.items()), parameter
+    assert [group["carried"] for group in other.optimiser.param_groups] == [False, True]
+    assert other.optimiser.param_groups[1]["param_names"] == parameters[1::3]
+
+
+def memory(trainee: Trainee) -> dict[str, dict[str, torch.Tensor]]:
+    """Return what the optimiser remembers of each parameter, by name."""
+    return {
+        name: {kind: torch.as_tensor(value) for kind, value in trainee.optimiser.state[parameter].items()}
+        for group in trainee.optimiser.param_groups
+        for name, parameter in zip(group["param_names"], group["params"], strict=True)
+    }
 
 
 def test_the_newest_two_and_the_best_stay(tmp_path: Path, keeper: CheckpointKeeper, trainee: Trainee) -> None:
@@ -114,7 +147,7 @@ def test_the_best_is_remembered_over_a_restart(
     trainee.step = 1
     keeper.save(trainee, 1.0, 0.9)
     again = CheckpointKeeper(tmp_path, plan_of(), CONFIG)
-    again.restore(trainee)
+    restored(again, trainee)
     assert again.best == 0.9
 
 
@@ -127,8 +160,9 @@ def test_a_damaged_newest_falls_back_and_never_pushes_out_what_is_saved_next(
     for number in (10, 20):
         (tmp_path / "checkpoints" / f"step-{number:06d}" / "model.safetensors").write_bytes(b"x")
     again = CheckpointKeeper(tmp_path, plan_of(), CONFIG)
-    seconds, damaged = again.restore(trainee)
-    assert (trainee.step, seconds, len(damaged)) == (5, 5.0, 2)
+    assert len(again.newest().damaged) == 2
+    seconds = restored(again, trainee)
+    assert (trainee.step, seconds) == (5, 5.0)
     trainee.step = 7
     again.save(trainee, 7.0)
     assert "step-000007" in names(tmp_path)
@@ -150,9 +184,9 @@ def test_weights_that_are_no_numbers_are_never_saved(
 def test_previews_are_never_overwritten_and_three_are_kept(tmp_path: Path) -> None:
     labels = LabelMap(np.ones((2, 3, 4), np.uint8), Geometry.from_spacing((2, 3, 4), (1.0, 1.0, 1.0)))
     writer = PreviewWriter(tmp_path)
-    paths = [writer.write("a", number, labels) for number in range(5)]
+    paths = [writer.write("a", number, labels=labels.labels) for number in range(5)]
     assert len(set(paths)) == 5
-    assert PreviewWriter(tmp_path).write("a", 9, labels) == "preview/000006.npz"
+    assert PreviewWriter(tmp_path).write("a", 9, labels=labels.labels) == "preview/000006.npz"
     assert [path.stem for path in sorted((tmp_path / "preview").glob("*"))] == ["000004", "000005", "000006"]
     with np.load(tmp_path / "preview" / "000006.npz") as found:
         assert (str(found["case"]), int(found["step"]), found["labels"].dtype) == ("a", 9, np.uint8)

@@ -96,7 +96,7 @@ def test_a_run_is_numbered_and_named_and_trains_nothing_yet(study: Project, run_
         ({"validation": ("nobody",)}, "no case 'nobody'"),
         ({"train": ("mr_004",)}, "mr_004 has no labels"),
         ({"device": "warp"}, "no device"),
-        ({"init": "/nowhere"}, "no checkpoint"),
+        ({"init": "/nowhere"}, "is not there"),
     ],
 )
 def test_what_cannot_train_is_refused_and_leaves_no_folder(
@@ -295,13 +295,6 @@ def test_a_run_begins_with_the_weights_of_another(run_of: RunOf) -> None:
     list(execute(second))
     one, other = (load_trained(run, "cpu").network.state_dict() for run in (first, second))
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
-
-
-def test_weights_that_do_not_fit_are_refused(run_of: RunOf) -> None:
-    first = run_of()
-    list(execute(first))
-    with pytest.raises(UserError, match="other layers or channels"):
-        list(execute(run_of(task="interactive", init=str(first))))
 
 
 def test_two_processes_are_refused(run_of: RunOf) -> None:

@@ -43,6 +43,8 @@ def test_what_a_request_does_not_name_stays(run_dir: Path) -> None:
     request(run_dir, preview="a")
     request(run_dir, want="pause")
     assert read_request(run_dir) == {"want": "pause", "preview": {"case": "a"}}
+    request(run_dir, preview="a", z=3)
+    assert read_request(run_dir)["preview"] == {"case": "a", "z": 3}
     request(run_dir, preview="")
     assert read_request(run_dir) == {"want": "pause", "preview": None}
 

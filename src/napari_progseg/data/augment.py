@@ -53,8 +53,6 @@ def draw(
     patch: Sequence[int],
     spacing_mm: Sequence[float],
     generator: torch.Generator,
-    *,
-    mirror: bool = False,
 ) -> Changes:
     """Draw the changes of a batch.
 
@@ -66,8 +64,6 @@ def draw(
         Spacing of the same axes; rotations are rotations in millimetres.
     generator : torch.Generator
         On the CPU.
-    mirror : bool
-        Turn left and right of half the patches.
     """
     dims = len(patch)
 
@@ -83,7 +79,7 @@ def draw(
     size = torch.tensor([float(n) for n in patch])
     span = math.log1p(config.scale)
     scale = torch.exp(uniform(-span, span, 1) + 0.4 * uniform(-span, span, dims))
-    if mirror:
+    if config.mirror:
         scale[:, -1] *= 1 - 2 * sometimes(0.5)
     control = (_CONTROL,) * dims
     elastic = config.elastic * size.min() * uniform(0, 1, 1) * sometimes(0.6)[:, None]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from ..volume import LabelClass, Modality, Volume
 CT_BELOW = -200
 ANISOTROPIC = 3.0
 SAMPLED_VOXELS = 20_000
+_TAKEN_OVER = ("window", "spacing_zyx_mm", "dims", "architecture", "norm", "widths", "strides")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class CaseFacts:
         Millimetres.
     foreground : ndarray, (N,)
         Intensities of at most 20,000 labelled voxels.
+    body : ndarray, (N,)
+        Intensities above -200 among at most 20,000 voxels of the whole volume.
     """
 
     case: str
@@ -42,6 +46,7 @@ class CaseFacts:
     shape_zyx: tuple[int, int, int]
     spacing_zyx_mm: tuple[float, float, float]
     foreground: NDArray[np.float32]
+    body: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Plan(BaseModel):
@@ -57,8 +62,6 @@ class Plan(BaseModel):
         Training patch, (z, y, x) or (y, x).
     strides : tuple
         One stride per axis for each level below the first.
-    mirror : bool
-        Whether left and right are turned in training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +80,6 @@ class Plan(BaseModel):
     strides: tuple[tuple[int, ...], ...]
     classes: tuple[LabelClass, ...]
     clicks: ClickConfig
-    mirror: bool = False
     sentence: str
 
     @property
@@ -89,6 +91,11 @@ class Plan(BaseModel):
     def outputs(self) -> int:
         """Output channels of the network: one a class, or the restored image."""
         return 1 if self.task == "restoration" else len(self.classes)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the input channels mean, in their order."""
+        return channels_of(self.task, self.clicks)
 
     @property
     def sigma_voxels(self) -> tuple[float, ...]:
@@ -107,9 +114,15 @@ def facts_of(
     inside = np.zeros(0, np.float32)
     if labels is not None:
         found = np.flatnonzero(labels)
-        step = max(1, -(-found.size // SAMPLED_VOXELS))
-        inside = volume.image[np.unravel_index(found[::step], labels.shape)].astype(np.float32)
-    return CaseFacts(case, modality, volume.image.shape, volume.geometry.spacing_zyx_mm, inside)
+        inside = volume.image[np.unravel_index(found[:: _step(found.size)], labels.shape)].astype(np.float32)
+    size = volume.image.size
+    some = volume.image[np.unravel_index(np.arange(0, size, _step(size)), volume.image.shape)].astype(np.float32)
+    spacing = volume.geometry.spacing_zyx_mm
+    return CaseFacts(case, modality, volume.image.shape, spacing, inside, some[some > CT_BELOW])
+
+
+def _step(voxels: int) -> int:
+    return max(1, -(-voxels // SAMPLED_VOXELS))
 
 
 def make_plan(
@@ -127,14 +140,32 @@ def make_plan(
     Raises
     ------
     UserError
-        If modalities are mixed, no voxel is labelled, or a given patch does not suit the network.
+        If modalities are mixed, no voxel is labelled, a given patch does not suit the network, or settings contradict
+        `source`.
     """
     modality = _modality(facts)
-    if not sum(fact.foreground.size for fact in facts):
+    learns_classes = config.task != "restoration"
+    if learns_classes and not sum(fact.foreground.size for fact in facts):
         raise UserError(
             "the labels of all training cases are empty; nothing was started; label some voxels of each structure"
         )
-    spacing = _median([fact.spacing_zyx_mm for fact in facts])
+    carried = _own(facts, config, modality) if source is None else _taken_over(source, config, modality)
+    plan = Plan(
+        task=config.task,
+        modality=modality,
+        batch=_batch(config, carried["patch"]),
+        input_channels=len(channels_of(config.task, config.clicks)),
+        classes=classes if learns_classes else (),
+        clicks=config.clicks,
+        sentence="",
+        **carried,
+    )
+    return plan.model_copy(update={"sentence": _sentence(plan, len(facts), config, source)})
+
+
+def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> dict[str, Any]:
+    """Decide grid, window and network from the cases."""
+    spacing = config.data.spacing or _median([fact.spacing_zyx_mm for fact in facts])
     dims = config.model.dims or (2 if max(spacing) > ANISOTROPIC * min(spacing) else 3)
     if dims == 3 and config.patches.without_repetition:
         raise UserError(
@@ -143,42 +174,70 @@ def make_plan(
         )
     shape = _median([(np.multiply(f.shape_zyx, f.spacing_zyx_mm) / spacing).tolist() for f in facts])
     patch, strides = _patch_and_strides(config, shape[-dims:], spacing[-dims:])
-    widths = tuple(min(config.model.width * 2**level, config.model.max_width) for level in range(len(strides) + 1))
-    plan = Plan(
-        task=config.task,
-        modality=modality,
-        window=_window(facts, config) if modality == "ct" else None,
-        spacing_zyx_mm=spacing,
-        dims=dims,
-        patch=patch,
-        batch=_batch(config, patch),
-        architecture=config.model.architecture,
-        norm=config.model.norm,
-        input_channels=input_channels(config),
-        widths=widths,
-        strides=strides,
-        classes=classes,
-        clicks=config.clicks,
-        mirror=_mirror(config, classes),
-        sentence="",
-    )
-    return plan.model_copy(update={"sentence": _sentence(plan, len(facts))})
+    return {
+        "window": _window(facts, config) if modality == "ct" else None,
+        "spacing_zyx_mm": spacing,
+        "dims": dims,
+        "patch": patch,
+        "architecture": config.model.architecture,
+        "norm": config.model.norm,
+        "widths": tuple(
+            min(config.model.width * 2**level, config.model.max_width) for level in range(len(strides) + 1)
+        ),
+        "strides": strides,
+    }
 
 
-def input_channels(config: RunConfig) -> int:
-    """Image, for interactive models two click maps, and the previous mask where it is used."""
-    return 3 + config.clicks.previous_mask if config.task == "interactive" else 1
+def _taken_over(source: Plan, config: RunConfig, modality: Modality) -> dict[str, Any]:
+    """Take grid, window and network from the plan of the run that gives the weights."""
+    if source.modality != modality:
+        raise UserError(
+            f"the run to start from (init) learned from {source.modality.upper()}, these cases are {modality.upper()}; "
+            "nothing was started; start from another run, or correct the modality in the project"
+        )
+    refuse_contradictions(config, source)
+    patch = source.patch if config.patches.size is None else tuple(config.patches.size)
+    return {"patch": patch, **{name: getattr(source, name) for name in _TAKEN_OVER}}
 
 
-def _mirror(config: RunConfig, classes: Sequence[LabelClass]) -> bool:
-    if config.augment.mirror is not None:
-        return config.augment.mirror and config.augment.enabled
-    return config.augment.enabled and not any(_names_a_side(each.name) for each in classes)
+def refuse_contradictions(config: RunConfig, source: Plan) -> None:
+    """Refuse settings that the run to start from has decided otherwise.
+
+    Raises
+    ------
+    UserError
+        Naming the setting and what `source`, the plan of that run, says.
+    """
+    decided: dict[str, tuple[object, object]] = {
+        "model.dims": (config.model.dims, source.dims),
+        "data.spacing": (config.data.spacing, source.spacing_zyx_mm),
+        "data.window": (config.data.window, source.window),
+    }
+    for name, (wanted, there) in decided.items():
+        if None not in (wanted, there) and wanted != there:
+            raise UserError(
+                f"{name} is {wanted}, and the run to start from (init) was trained with {there}; nothing was started; "
+                f"set {name}=None or start from another run"
+            )
+    if config.patches.without_repetition and source.dims == 3:
+        raise UserError(
+            "patches.without_repetition draws slices, and the run to start from (init) was trained in 3D; "
+            "nothing was started; set patches.without_repetition=false or start from another run"
+        )
+    divisor = tuple(int(n) for n in np.prod(source.strides, axis=0))
+    size = config.patches.size or source.patch
+    if len(size) != source.dims or any(n % d for n, d in zip(size, divisor, strict=True)):
+        raise UserError(
+            f"patches.size is {size}, and the network of the run to start from (init) needs {source.dims} "
+            f"numbers divisible by {divisor}; nothing was started; {source.patch} would do"
+        )
 
 
-def _names_a_side(name: str) -> bool:
-    """Say whether a class is named after a side of the body, as in ``kidney_left`` or ``L hippocampus``."""
-    return bool({"left", "right", "l", "r"} & set(re.split(r"[^a-z]+", name.lower())))
+def channels_of(task: Task, clicks: ClickConfig) -> tuple[str, ...]:
+    """Name the input channels: image, for interactive models two click maps, and the previous mask where it is used."""
+    if task != "interactive":
+        return ("image",)
+    return ("image", "inside clicks", "outside clicks", *(("previous mask",) if clicks.previous_mask else ()))
 
 
 def _modality(facts: Sequence[CaseFacts]) -> Modality:
@@ -199,7 +258,8 @@ def _median(rows: Sequence[Sequence[float]]) -> tuple[float, float, float]:
 def _window(facts: Sequence[CaseFacts], config: RunConfig) -> tuple[float, float]:
     if config.data.window is not None:
         return config.data.window
-    low, high = np.percentile(np.concatenate([fact.foreground for fact in facts]), [0.5, 99.5])
+    labelled = np.concatenate([fact.foreground for fact in facts])
+    low, high = np.percentile(labelled if labelled.size else np.concatenate([f.body for f in facts]), [0.5, 99.5])
     return float(low), float(max(high, low + 1))
 
 
@@ -220,7 +280,8 @@ def _patch_and_strides(
     size = np.array(wanted if wanted is not None else _within(shape, config.patches.voxels), dtype=float)
     strides = _strides(size, spacing, model)
     divisor = np.prod(strides, axis=0) if strides else np.ones(len(size))
-    blocks = np.maximum(np.ceil(np.round(size / divisor, 6)), 1)
+    # the nearest size, of two the smaller: more steps in the same time are worth more than a whole structure at once
+    blocks = np.maximum(np.ceil(np.round(size / divisor - 0.5, 6)), 1)
     while wanted is None and np.prod(blocks * divisor) > config.patches.voxels and blocks.max() > 1:
         blocks[np.argmax(np.where(blocks > 1, blocks * divisor, 0))] -= 1
     patch = tuple(int(n) for n in blocks * divisor)
@@ -256,13 +317,18 @@ def _strides(size: NDArray[np.float64], spacing: Sequence[float], model: ModelCo
     return tuple(strides)
 
 
-def _sentence(plan: Plan, cases: int) -> str:
+def _sentence(plan: Plan, cases: int, config: RunConfig, source: Plan | None) -> str:
     what = "slices (2D)" if plan.dims == 2 else "volumes (3D)"
     scale = "percentiles of each volume" if plan.window is None else f"HU {plan.window[0]:.0f} to {plan.window[1]:.0f}"
     size = "×".join(map(str, plan.patch))
     spacing = "×".join(f"{mm:.3g}" for mm in plan.spacing_zyx_mm)
+    begun = (
+        ""
+        if source is None
+        else f"; starts from {PurePath(config.init or 'another run').name} with its grid and network"
+    )
     return (
         f"{cases} {plan.modality.upper()} cases, {what} at {spacing} mm, patch {size}, batch {plan.batch}, "
         f"intensities by {scale}, {plan.architecture} with {plan.widths[0]} to {max(plan.widths)} features"
-        + (", left and right mirrored" if plan.mirror else "")
+        f"{begun}"
     )

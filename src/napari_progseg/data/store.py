@@ -42,34 +42,45 @@ class TrainingCase:
 
 
 def load_cases(project: Project, ids: Sequence[str], plan: Plan) -> tuple[TrainingCase, ...]:
-    """Preprocess cases into the project's cache, or map what lies there already."""
+    """Preprocess cases into the project's cache, or map what lies there already.
+
+    Where the plan has no classes, labels are neither needed nor read.
+    """
     cache = VolumeCache(project.cache_dir)
     return tuple(_load(project, cache, case, plan) for case in ids)
 
 
 def _load(project: Project, cache: VolumeCache, case_id: str, plan: Plan) -> TrainingCase:
     case = project.case(case_id)
+    grid = [plan.window, plan.spacing_zyx_mm, plan.dims]
+    key = json.dumps([case_id, source_key(case.image), case.series, grid])
+    image = cache.get(key, lambda: {"image": _image(project, case_id, plan)})["image"]
+    if not plan.classes:
+        return TrainingCase(case_id, image, np.broadcast_to(np.uint8(0), image.shape), ())
     if case.label is None:
         raise UserError(f"case {case_id} has no labels; nothing was started; label it or leave it out")
-    settings = [plan.window, plan.spacing_zyx_mm, plan.dims, [[c.name, c.values] for c in plan.classes]]
-    key = json.dumps([case_id, source_key(case.image), case.series, source_key(case.label), settings])
-    arrays = cache.get(key, lambda: _build(project, case_id, plan))
+    classes = [[each.name, each.values] for each in plan.classes]
+    key = json.dumps([case_id, source_key(case.label), source_key(case.image), image.shape, classes])
+    arrays = cache.get(key, lambda: _labels(project, case_id, plan, image.shape))
     voxels = tuple(arrays[f"class{number}"] for number in range(len(plan.classes)))
-    return TrainingCase(case_id, arrays["image"], arrays["labels"], voxels)
+    return TrainingCase(case_id, image, arrays["labels"], voxels)
 
 
-def _build(project: Project, case_id: str, plan: Plan) -> dict[str, NDArray[Any]]:
-    volume = project.volume(case_id)
-    found = project.labels(case_id)
-    assert found is not None, "a case with a label file has labels"
-    prepared = prepare(volume, plan)
+def _image(project: Project, case_id: str, plan: Plan) -> NDArray[np.float16]:
+    prepared = prepare(project.volume(case_id), plan)
     image = np.empty(prepared.shape, np.float16)
     for z in range(0, prepared.shape[0], _SLAB):
         size = (min(_SLAB, prepared.shape[0] - z), *prepared.shape[1:])
         image[z : z + size[0]] = prepared.box((z, 0, 0), size)
-    labels = class_numbers(nearest_labels(found.labels, prepared.shape), plan.classes)
+    return image
+
+
+def _labels(project: Project, case_id: str, plan: Plan, shape: tuple[int, int, int]) -> dict[str, NDArray[Any]]:
+    found = project.labels(case_id)
+    assert found is not None, "a case with a label file has labels"
+    labels = class_numbers(nearest_labels(found.labels, shape), plan.classes)
     voxels = {f"class{number}": _some_voxels(labels == number + 1) for number in range(len(plan.classes))}
-    return {"image": image, "labels": labels, **voxels}
+    return {"labels": labels, **voxels}
 
 
 def class_numbers(labels: NDArray[Any], classes: Sequence[LabelClass]) -> NDArray[np.uint8]:

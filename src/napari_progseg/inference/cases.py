@@ -45,7 +45,7 @@ def folder_cases(images: Path, labels: Path, classes: Sequence[LabelClass]) -> t
         If no scan has a label file, or the names are ambiguous.
     """
     images, labels = images.resolve(), labels.resolve()
-    scans, _ = matching.find_scans(images, labels, images)
+    scans, _ = matching.find_scans(images, (labels,), images)
     matches, _ = matching.match_labels(scans, images, labels)
     pairs = [_Pair(match.scan, match.label, tuple(classes)) for match in matches if match.label is not None]
     if not pairs:

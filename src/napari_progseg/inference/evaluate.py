@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from ..evaluation.metrics import dice, mean_of
 from ..guidance.clicks import Click
 from ..guidance.simulate import innermost_points, next_clicks
@@ -96,7 +97,16 @@ def evaluate_run(
     ----------
     clicks : sequence of int
         Numbers of simulated clicks for interactive models; others are measured without clicks.
+
+    Raises
+    ------
+    UserError
+        If `clicks` names no number, or one below 0, or the run has no model.
     """
+    if not clicks or min(clicks) < 0:
+        raise UserError(
+            f"{tuple(clicks)} are no numbers of clicks; nothing was evaluated; give at least one, such as clicks=(0, 1)"
+        )
     model = load_trained(run_dir, device)
     seen = {*model.config.train, *model.config.validation}
     measured = [case for case in cases if case.id not in seen]

@@ -87,23 +87,63 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
-def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
-    """Load the best checkpoint of a run, else the newest intact one.
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Trained weights of a run of any task, by name, on the CPU.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        The averaged weights.
+    plan, config : Plan, RunConfig
+        Of that run.
+    step : int
+        Optimiser steps behind them.
+    dice : float or None
+        Mean validation Dice.
+    """
+
+    tensors: dict[str, Tensor]
+    plan: Plan
+    config: RunConfig
+    step: int
+    dice: float | None
+
+
+def load_weights(run_dir: Path) -> Weights:
+    """Read the best checkpoint of a run, else the newest intact one.
 
     Raises
     ------
     UserError
-        If the folder holds no usable checkpoint, or the device is missing.
+        If the folder holds no usable checkpoint.
+    """
+    checkpoint = _best(Path(run_dir))
+    state = checkpoint.state
+    plan, config = Plan.model_validate(state["plan"]), RunConfig.model_validate(state["config"])
+    return Weights(checkpoint.tensors["average"], plan, config, state["step"], state["dice"])
+
+
+def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
+    """Load the model of a run, ready to segment.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no usable checkpoint, the run learned to restore images, or the device is missing.
     """
     run_dir = Path(run_dir)
     on = choose_device(device)
-    checkpoint = _best(run_dir)
-    plan = Plan.model_validate(checkpoint.state["plan"])
-    config = RunConfig.model_validate(checkpoint.state["config"])
-    network = build_network(plan, seed=0)
-    network.load_state_dict(checkpoint.tensors["average"])
+    weights = load_weights(run_dir)
+    if not weights.plan.classes:
+        raise UserError(
+            f"{run_dir.name} has learned to restore images and knows no structure yet; nothing was changed; "
+            "start a training from it (--init) and use that"
+        )
+    network = build_network(weights.plan, seed=0)
+    network.load_state_dict(weights.tensors)
     network.to(on).eval().requires_grad_(requires_grad=False)
-    return TrainedModel(network, plan, config, on, run_dir.name, checkpoint.state["step"], checkpoint.state["dice"])
+    return TrainedModel(network, weights.plan, weights.config, on, run_dir.name, weights.step, weights.dice)
 
 
 def _best(run_dir: Path) -> Checkpoint:

@@ -66,3 +66,9 @@ def convolutions(network: nn.Module) -> list[nn.Module]:
     """List all convolutions, transposed ones too, in order of definition."""
     kinds = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
     return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def input_and_head(network: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Return the convolution that reads the input and the one that writes the output."""
+    first, *_, last = convolutions(network)
+    return first, last

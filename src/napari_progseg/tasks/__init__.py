@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..data.plan import Plan
 from ..training.config import RunConfig
 from .interactive import Interactive
+from .restoration import Restoration
 from .segmentation import Segmentation
 
 
@@ -17,9 +18,12 @@ class Learning(Protocol):
     """A mode of training."""
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, generator: torch.Generator
+        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Any]:
-        """Turn images (B, 1, *patch) and labels (B, *patch) into network inputs and targets."""
+        """Turn images (B, 1, *patch) and labels (B, *patch) into network inputs and targets.
+
+        `progress` is that of the run, in [0, 1].
+        """
 
     def loss(self, logits: Tensor, targets: Any) -> Tensor:
         """Compare the network's output with the targets."""
@@ -27,6 +31,8 @@ class Learning(Protocol):
 
 def build_task(config: RunConfig, plan: Plan) -> Learning:
     """Build the task a run asks for."""
+    if config.task == "restoration":
+        return Restoration(config.restoration)
     dice = config.optimiser.loss == "dice_ce"
     if config.task == "interactive":
         return Interactive(plan, dice)

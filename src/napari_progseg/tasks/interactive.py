@@ -37,11 +37,11 @@ class Interactive:
     dice: bool = True
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, generator: torch.Generator
+        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Targets]:
         """Simulate the clicks of a batch; the network is left in training mode."""
         masks = masks_of(labels, len(self.plan.classes))
-        rounds = self._draw(masks, generator)
+        rounds = self._draw(masks, progress, generator)
         rows = torch.arange(len(images), device=images.device)
         former = self._wanted(masks[rows, rounds.chosen], rounds.bent, generator)
         wanted = former * ~rounds.background.view(-1, *[1] * (former.ndim - 1))
@@ -55,17 +55,17 @@ class Interactive:
         """Compare logits (B, classes, *patch) with the targets."""
         return segmentation_loss(logits, targets, dice=self.dice)
 
-    def _draw(self, masks: Tensor, generator: torch.Generator) -> _Rounds:
+    def _draw(self, masks: Tensor, progress: float, generator: torch.Generator) -> _Rounds:
         settings, batch = self.plan.clicks, len(masks)
         present = masks.flatten(2).any(2).float()
         weights = torch.where(present.any(1, keepdim=True), present, torch.ones_like(present)).cpu()
         chosen = torch.multinomial(weights, 1, generator=generator)[:, 0]
         chance = torch.rand(4, batch, generator=generator)
         counts = draw_click_counts(batch, settings.most, generator)
-        counts[chance[0] < settings.none] = 0
+        counts[chance[0] < (settings.none if progress >= settings.after else 1.0)] = 0
         background = (chance[1] < settings.background) & (counts > 0)
         dropped = chance[2] < settings.previous_dropout
-        contours = (chance[3] < settings.bent) & (counts > 1)
+        contours = (chance[3] < settings.bent) & (counts > 0)
         drawn = (chosen, background, counts, dropped, contours)
         return _Rounds(*(each.to(masks.device) for each in drawn))
 

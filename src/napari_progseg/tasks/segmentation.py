@@ -39,7 +39,7 @@ class Segmentation:
     dice: bool = True
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, generator: torch.Generator
+        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Targets]:
         """Return the images and one mask a class."""
         masks = masks_of(labels, self.classes)

@@ -11,6 +11,7 @@ from ..errors import UserError
 
 Task = Literal["segmentation", "restoration", "interactive"]
 PresetName = Literal["paper", "default", "tiny", "progressive"]
+Size = Literal["default", "tiny"]
 
 
 class Section(BaseModel):
@@ -34,6 +35,9 @@ class DataConfig(Section):
     """How images are brought to one scale."""
 
     window: tuple[float, float] | None = Field(None, description="CT window in HU; None: from the labelled voxels")
+    spacing: tuple[float, float, float] | None = Field(
+        None, description="voxel size the network sees, (z, y, x) in mm; None: the median of the training cases"
+    )
 
 
 class PatchConfig(Section):
@@ -69,7 +73,7 @@ class AugmentConfig(Section):
     shift: float = Field(0.1, ge=0, le=0.5, description="largest shift as a share of the patch")
     elastic: float = Field(0.06, ge=0, le=0.3, description="elastic displacement as a share of the patch")
     intensity: float = Field(1.0, ge=0, le=3, description="strength of contrast, gamma, bias field and noise")
-    mirror: bool | None = Field(None, description="left-right mirroring; None: unless a class is named after a side")
+    mirror: bool = Field(False, description="left-right mirroring; wrong where sides are told apart")
 
 
 class ClickConfig(Section):
@@ -81,9 +85,10 @@ class ClickConfig(Section):
     most: int = Field(5, ge=1, le=20, description="most simulated clicks of a training sample")
     background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
     none: float = Field(0.3, ge=0, le=1, description="share of samples without clicks, all classes learned")
+    after: float = Field(0.5, ge=0, lt=1, description="share of the run that learns without any click first")
     previous_mask: bool = True
     previous_dropout: float = Field(0.3, ge=0, le=1)
-    bent: float = Field(0.5, ge=0, le=1, description="share of samples with several clicks whose contour is bent")
+    bent: float = Field(0.5, ge=0, le=1, description="share of clicked samples whose wanted contour is bent")
     bend: float = Field(0.25, ge=0, le=1, description="how far, as a share of the object's radius")
     min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
 
@@ -169,6 +174,10 @@ class RunConfig(Section):
     def _possible(self) -> RunConfig:
         if shared := set(self.train) & set(self.validation):
             raise ValueError(f"train and validation share the cases {', '.join(sorted(shared))}")
+        if self.task == "restoration" and self.validation:
+            raise ValueError("restoration learns from scans alone; leave validation empty")
+        if self.preset == "progressive" and (self.task != "interactive" or self.init is None):
+            raise ValueError("preset progressive is task interactive with init, a restoration run")
         if self.patches.size is not None and self.model.dims not in (None, len(self.patches.size)):
             raise ValueError(f"patches.size {self.patches.size} does not fit model.dims {self.model.dims}")
         if self.patches.without_repetition and self.model.dims == 3:
@@ -192,11 +201,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "average": 0.0,
             "loss": "ce",
         },
-        "augment": {"enabled": False, "mirror": False},
+        "augment": {"enabled": False},
         "clicks": {
             "sigma_voxels": 2.0,
             "combine": "sum",
             "none": 0.0,
+            "after": 0.0,
             "previous_mask": False,
             "bent": 0.0,
             "min_component": 0,
@@ -210,26 +220,41 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "tiny": {
         "model": {"width": 16, "max_width": 128, "levels": 3},
         "patches": {"voxels": 48 * 64 * 48, "batch": 32, "batch_voxels": 8 * 96 * 96},
-        # clicks are simulated at the cost of a training step: in minutes on a CPU, half of the samples do without
-        "clicks": {"none": 0.5},
     },
 }
 
 
-def preset_config(preset: PresetName, task: Task, /, **fields: Any) -> RunConfig:
+# what preset "progressive" adds to the sizes of "default" or "tiny"
+_PROGRESSIVE: dict[str, dict[str, Any]] = {"clicks": {"previous_mask": True}}
+# what task "restoration" changes: the distortions are augmentation enough, as in the paper, and what is to be restored
+# is the image as it was scanned
+_RESTORATION: dict[str, dict[str, Any]] = {"augment": {"enabled": False}}
+
+
+def preset_config(preset: PresetName, task: Task, /, *, size: Size = "tiny", **fields: Any) -> RunConfig:
     """Build the settings of a preset.
 
     Parameters
     ----------
-    preset : {"paper", "default", "tiny"}
+    preset : {"paper", "default", "tiny", "progressive"}
         ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains
-        usefully on two CPU cores in minutes.
-    task : {"segmentation", "interactive"}
+        usefully on two CPU cores in minutes; ``progressive`` is interactive training with the previous mask that begins
+        with a restoration run, at the `size` of ``default`` or ``tiny``.
+    task : {"segmentation", "restoration", "interactive"}
         What the network learns.
     **fields
         Further fields of `RunConfig`; ``budget`` is required.
     """
-    return _checked({"task": task, "preset": preset, **PRESETS[preset], **fields})
+    sections = PRESETS[size if preset == "progressive" else preset]
+    if preset == "progressive":
+        sections = _with(sections, _PROGRESSIVE)
+    if task == "restoration":
+        sections = _with(sections, _RESTORATION)
+    return _checked({"task": task, "preset": preset, **sections, **fields})
+
+
+def _with(sections: dict[str, dict[str, Any]], more: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return sections | {name: sections.get(name, {}) | settings for name, settings in more.items()}
 
 
 def apply_settings(config: RunConfig, settings: list[str]) -> RunConfig:

@@ -38,7 +38,10 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """Validation Dice per case and class; None stands for n/a (empty against empty)."""
+    """Validation Dice per case and class; None stands for n/a (empty against empty).
+
+    `seconds` is the clock of the run before this validation, which `took` so many seconds more.
+    """
 
     step: int
     progress: float
@@ -47,6 +50,7 @@ class Validated:
     cases: DicePerCase
     best: bool
     clicks: int = 0
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -16,7 +16,7 @@ from ..data.plan import Plan
 from ..data.sampler import PatchSampler
 from ..inference.model import forward
 from ..tasks import Learning
-from .config import OptimiserConfig, RunConfig
+from .config import OptimiserConfig, RunConfig, StartConfig
 from .events import Event, StepDone
 
 Validate = Callable[["Trainee", float, float], Iterator[Event]]
@@ -54,6 +54,8 @@ class Trainee:
         The weights in training, and their running average, which is validated and kept.
     optimiser : Optimizer
         Its state belongs to the checkpoint.
+    carried : tuple of str
+        Parameters that another run gave; they form a group of the optimiser, with a rate of its own.
     step : int
         Steps done.
     """
@@ -61,13 +63,14 @@ class Trainee:
     network: nn.Module
     average: nn.Module
     optimiser: Optimizer
+    carried: tuple[str, ...] = ()
     step: int = 0
 
     @classmethod
-    def new(cls, network: nn.Module, settings: OptimiserConfig) -> Trainee:
-        """Begin with a network."""
+    def new(cls, network: nn.Module, settings: OptimiserConfig, carried: Collection[str] = ()) -> Trainee:
+        """Begin with a network, in which `carried` are the parameters that another run gave."""
         average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-        return cls(network.train(), average, _optimiser(network, settings))
+        return cls(network.train(), average, _optimiser(network, settings, carried), tuple(carried))
 
 
 def fit(
@@ -103,9 +106,10 @@ def fit(
         rate = rate_at(progress, config.optimiser)
         batch = sampler.draw(trainee.step, config.seed)
         images, labels = _changed(batch.images.to(device), batch.labels.to(device), plan, config, trainee.step)
-        inputs, targets = task.prepare(images, labels, trainee.network, _generator(config.seed, trainee.step, _TASK))
+        generator = _generator(config.seed, trainee.step, _TASK)
+        inputs, targets = task.prepare(images, labels, trainee.network, progress, generator)
         loss = task.loss(forward(trainee.network, inputs), targets)
-        _update(trainee, loss, rate, config.optimiser)
+        _update(trainee, loss, rate, rate * carried_share(progress, config.start), config.optimiser)
         trainee.step += 1
         progress, seconds = fraction_done(trainee.step, clock.seconds, config), clock.seconds
         yield StepDone(
@@ -136,12 +140,17 @@ def rate_at(progress: float, settings: OptimiserConfig) -> float:
     return settings.rate * (1 - progress) ** settings.power if settings.power else settings.rate
 
 
+def carried_share(progress: float, settings: StartConfig) -> float:
+    """Return the learning rate of carried weights as a share of the rate of new ones."""
+    return settings.rate * (min(1.0, progress / settings.warmup) if settings.warmup else 1.0)
+
+
 def _changed(images: Tensor, labels: Tensor, plan: Plan, config: RunConfig, step: int) -> tuple[Tensor, Tensor]:
     if not config.augment.enabled:
         return images, labels
     generator = _generator(config.seed, step, _AUGMENT)
     spacing = plan.spacing_zyx_mm[-plan.dims :]
-    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator, mirror=plan.mirror)
+    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator)
     return augment.apply(images, labels, changes, plan.patch)
 
 
@@ -150,9 +159,9 @@ def _generator(seed: int, step: int, purpose: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 1_000_003 + step) * 8 + purpose)
 
 
-def _update(trainee: Trainee, loss: Tensor, rate: float, settings: OptimiserConfig) -> None:
+def _update(trainee: Trainee, loss: Tensor, rate: float, carried_rate: float, settings: OptimiserConfig) -> None:
     for group in trainee.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = carried_rate if group["carried"] else rate
     trainee.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if settings.clip is not None:
@@ -170,9 +179,14 @@ def _average(trainee: Trainee, decay: float) -> None:
     )
 
 
-def _optimiser(network: nn.Module, settings: OptimiserConfig) -> Optimizer:
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def _optimiser(network: nn.Module, settings: OptimiserConfig, carried: Collection[str]) -> Optimizer:
+    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [each for each in named if (each[0] in carried) is taken], "carried": taken}
+        for taken in (False, True)
+    ]
+    groups = [group for group in groups if group["params"]]
     if settings.name == "sgd":
-        return SGD(parameters, settings.rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
+        return SGD(groups, settings.rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
     kind = Adam if settings.name == "adam" else AdamW
-    return kind(parameters, settings.rate, weight_decay=settings.weight_decay, fused=True)
+    return kind(groups, settings.rate, weight_decay=settings.weight_decay, fused=True)

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..data.plan import Plan
 from ..errors import UserError
 from ..storage.atomic import write_bytes, write_json
-from ..storage.checkpoint import Checkpoint, newest_intact, prune, save_checkpoint
+from ..storage.checkpoint import Checkpoint, Found, newest_intact, prune, save_checkpoint
 from ..storage.journal import Journal
-from ..volume import LabelMap
 from .config import RunConfig
 from .events import Checkpointed, Event, StepDone, to_record
 from .fit import Trainee
@@ -113,6 +113,7 @@ class CheckpointKeeper:
             "dice": dice,
             "best": self.best,
             "best_name": self._best_name,
+            "carried": trainee.carried,
             **self._documents,
         }
         save_checkpoint(self._folder / name, _tensors(trainee), state)
@@ -124,16 +125,16 @@ class CheckpointKeeper:
         self._saved, self._saved_step = time.monotonic(), trainee.step
         return Checkpointed(trainee.step, f"checkpoints/{name}")
 
-    def restore(self, trainee: Trainee) -> tuple[float, tuple[str, ...]]:
-        """Go back to the newest intact checkpoint; return its seconds and the names of damaged ones."""
-        found = newest_intact(self._folder) if self._folder.is_dir() else None
-        if found is None or found.checkpoint is None:
-            return 0.0, found.damaged if found else ()
-        _load(trainee, found.checkpoint)
-        state = found.checkpoint.state
-        self.best, self._best_name = state["best"], state["best_name"]
+    def newest(self) -> Found:
+        """Load the newest intact checkpoint, if there is one."""
+        return newest_intact(self._folder)
+
+    def restore(self, trainee: Trainee, checkpoint: Checkpoint) -> float:
+        """Go back to a checkpoint of this run and return its seconds."""
+        _load(trainee, checkpoint)
+        self.best, self._best_name = checkpoint.state["best"], checkpoint.state["best_name"]
         self._saved_step = trainee.step
-        return float(state["seconds"]), found.damaged
+        return float(checkpoint.state["seconds"])
 
 
 def _is_finite(network: nn.Module) -> bool:
@@ -149,17 +150,23 @@ def _tensors(trainee: Trainee) -> dict[str, dict[str, Tensor]]:
 
 
 def _optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
-    states = optimiser.state_dict()["state"]
-    return {f"{number}.{name}": torch.as_tensor(v) for number, state in states.items() for name, v in state.items()}
+    states, names = optimiser.state_dict()["state"], _names(optimiser)
+    return {f"{names[n]}:{kind}": torch.as_tensor(v) for n, state in states.items() for kind, v in state.items()}
+
+
+def _names(optimiser: Optimizer) -> list[str]:
+    """Return the parameters' names in the order in which an optimiser numbers them."""
+    return [name for group in optimiser.state_dict()["param_groups"] for name in group["param_names"]]
 
 
 def _load(trainee: Trainee, checkpoint: Checkpoint) -> None:
     trainee.network.load_state_dict(checkpoint.tensors["model"])
     trainee.average.load_state_dict(checkpoint.tensors["average"])
     states: dict[int, dict[str, Any]] = {}
+    numbers = {name: number for number, name in enumerate(_names(trainee.optimiser))}
     for key, tensor in checkpoint.tensors["optimizer"].items():
-        number, name = key.split(".", 1)
-        states.setdefault(int(number), {})[name] = tensor
+        name, kind = key.rsplit(":", 1)
+        states.setdefault(numbers[name], {})[kind] = tensor
     groups = trainee.optimiser.state_dict()["param_groups"]
     trainee.optimiser.load_state_dict({"state": states, "param_groups": groups})
     trainee.step = int(checkpoint.state["step"])
@@ -173,11 +180,12 @@ class PreviewWriter:
         numbers = [int(path.stem) for path in self._folder.glob("*.npz") if path.stem.isdigit()]
         self.sequence = max(numbers, default=0)
 
-    def write(self, case: str, step: int, labels: LabelMap) -> str:
-        """Write one and return its path below the run folder."""
+    def write(self, case: str, step: int, **arrays: NDArray[Any]) -> str:
+        """Write named arrays with case and step, and return their path below the run folder."""
         self.sequence += 1
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, labels=labels.labels, case=case, step=step)
+        contents: dict[str, Any] = {"case": np.array(case), "step": np.array(step), **arrays}
+        np.savez_compressed(buffer, **contents)
         path = self._folder / f"{self.sequence:06d}.npz"
         write_bytes(path, buffer.getvalue(), durable=False)
         (self._folder / f"{self.sequence - _KEPT_PREVIEWS:06d}.npz").unlink(missing_ok=True)

@@ -14,11 +14,11 @@ import psutil
 import torch
 
 from ..data.augment import MARGIN
-from ..data.plan import Plan, facts_of, make_plan
+from ..data.plan import Plan, facts_of, make_plan, refuse_contradictions
 from ..data.sampler import PatchSampler
 from ..data.store import load_cases
 from ..errors import UserError
-from ..inference.model import choose_device, load_trained
+from ..inference.model import choose_device
 from ..networks import build_network
 from ..project import Project
 from ..storage.atomic import read_json, write_json
@@ -28,6 +28,7 @@ from .config import RunConfig
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
+from .starts import source_weights, take_over
 from .watch import CONFIG, beat, is_alive, read_request, request
 
 PLAN, LOG = "plan.json", "log.txt"
@@ -46,16 +47,17 @@ def create_run(project: Project, config: RunConfig) -> Path:
     Raises
     ------
     UserError
-        If a case is unknown or has no labels, no case is given, or the device is not there.
+        If a case is unknown or has no labels, no case is given, the device is not there, or the run to start from is
+        not there or has decided a setting otherwise.
     """
     choose_device(config.device)
     if not config.train:
         raise UserError("a run needs at least one training case; nothing was started; complete the labels of a case")
     for case in (*config.train, *config.validation):
-        if project.case(case).label is None:
+        if project.case(case).label is None and config.task != "restoration":
             raise UserError(f"case {case} has no labels; nothing was started; label it or leave it out")
     if config.init is not None:
-        load_trained(Path(config.init), "cpu")
+        refuse_contradictions(config, source_weights(project.runs_dir, config.init).plan)
     numbers = [int(run.name.split("-")[0]) for run in project.runs() if run.name.split("-")[0].isdigit()]
     run_dir = project.runs_dir / f"{max(numbers, default=0) + 1:04d}-{config.name}"
     write_json(run_dir / CONFIG, config.model_dump(mode="json"))
@@ -138,13 +140,10 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     device = choose_device(config.device)
     plan = _plan(run_dir, project, config)
     keeper = CheckpointKeeper(run_dir, plan, config)
-    trainee = Trainee.new(build_network(plan, seed=config.seed).to(device), config.optimiser)
     clock = Clock()
-    clock.elapsed, damaged = keeper.restore(trainee)
-    for fault in damaged:
-        yield from log.add(Said(f"{fault} (passed over)"))
-    if config.init is not None and trainee.step == 0:
-        _take_weights(trainee, Path(config.init))
+    trainee, clock.elapsed, said = _trainee(project, plan, config, keeper, device)
+    for text in said:
+        yield from log.add(Said(text))
     cases = load_cases(project, config.train, plan)
     sampler = PatchSampler(cases, plan, config.patches, MARGIN if config.augment.enabled else 1.0)
     validator = Validator(project, plan, config, keeper)
@@ -167,17 +166,26 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     yield from log.add(Finished(trainee.step, clock.seconds, "stopped" if stopped else "budget", keeper.best))
 
 
-def _take_weights(trainee: Trainee, source: Path) -> None:
-    """Begin with the weights of another run."""
-    weights = load_trained(source, "cpu").network.state_dict()
-    try:
-        trainee.network.load_state_dict(weights)
-        trainee.average.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError(
-            f"the network of {source.name} has other layers or channels than this run's; nothing was started; "
-            "begin with a run of the same task, preset and classes"
-        ) from None
+def _trainee(
+    project: Project, plan: Plan, config: RunConfig, keeper: CheckpointKeeper, device: torch.device
+) -> tuple[Trainee, float, list[str]]:
+    """Go on from the newest checkpoint, or begin with fresh weights or those of the run `config.init`.
+
+    Also returns the seconds so far and what is to be said. A run that has a checkpoint does not need the other run.
+    """
+    found = keeper.newest()
+    said = [f"{fault} (passed over)" for fault in found.damaged]
+    network = build_network(plan, seed=config.seed)
+    carried: tuple[str, ...] = ()
+    if found.checkpoint is not None:
+        carried = tuple(found.checkpoint.state.get("carried", ()))
+    elif config.init is not None:
+        report = take_over(project.runs_dir, network, plan, config)
+        carried = report.carried
+        said.append(report.sentence)
+    trainee = Trainee.new(network.to(device), config.optimiser, carried)
+    seconds = 0.0 if found.checkpoint is None else keeper.restore(trainee, found.checkpoint)
+    return trainee, seconds, said
 
 
 class _Answers:
@@ -223,11 +231,14 @@ def _plan(run_dir: Path, project: Project, config: RunConfig) -> Plan:
     path = run_dir / PLAN
     if path.exists():
         return Plan.model_validate(read_json(path))
+    source = None if config.init is None else source_weights(project.runs_dir, config.init).plan
+    # restoration reads scans in any state, and labels that are not finished may be faulty
+    read = {case.id for case in project.completed} if config.task == "restoration" else set(config.train)
     facts = []
     for case in config.train:
         volume = project.volume(case)
-        labels = project.labels(case)
+        labels = project.labels(case) if case in read else None
         facts.append(facts_of(case, volume, labels.labels if labels else None, project.case(case).modality))
-    plan = make_plan(facts, config, project.classes)
+    plan = make_plan(facts, config, project.classes, source)
     write_json(path, plan.model_dump(mode="json"))
     return plan

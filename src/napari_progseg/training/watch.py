@@ -49,13 +49,21 @@ class RunStatus:
     message: str = ""
 
 
-def request(run_dir: Path, want: Want | None = None, preview: str | None = None) -> None:
-    """Ask a run to go on, pause or stop, or for a live prediction of a case; what is not named stays as it was."""
+def request(run_dir: Path, want: Want | None = None, preview: str | None = None, z: int | None = None) -> None:
+    """Ask a run to go on, pause or stop, or for a live preview of a case; what is not named stays as it was.
+
+    Parameters
+    ----------
+    preview : str or None
+        A case; "" ends the previews.
+    z : int or None
+        The slice that a restoration run shows, counted along the volume's first axis; None for the middle one.
+    """
     document = read_request(run_dir)
     if want is not None:
         document["want"] = want
     if preview is not None:
-        document["preview"] = {"case": preview} if preview else None
+        document["preview"] = {"case": preview, **({} if z is None else {"z": z})} if preview else None
     write_json(run_dir / REQUEST, document, durable=False)
 
 

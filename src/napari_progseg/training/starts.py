@@ -1,0 +1,93 @@
+"""The run whose weights another one begins with: found, and carried over."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path, PureWindowsPath
+
+from torch import nn
+
+from ..data.plan import Plan
+from ..errors import UserError
+from ..inference.model import Weights, load_weights
+from ..networks.surgery import CarryReport, carry_over
+from ..project import Project
+from ..storage.atomic import read_json
+from ..storage.checkpoint import list_checkpoints
+from .config import RunConfig
+from .watch import CONFIG
+
+
+def find_run(project: Project, text: str) -> Path:
+    """Find a run by its folder, its folder's name, its number or the name it was given.
+
+    Raises
+    ------
+    UserError
+        If there is none, or several were given that name.
+    """
+    if (Path(text) / CONFIG).is_file():
+        return Path(text).resolve()
+    runs = project.runs()
+    same_folder = [run for run in runs if run.name == text]
+    same_number = [run for run in runs if text.isdecimal() and int(_number(run)) == int(text)]
+    same_name = [run for run in runs if run.name.partition("-")[2] == text]
+    fitting = same_folder or same_number or same_name
+    if len(fitting) == 1:
+        return fitting[0].resolve()
+    what = "no run" if not fitting else f"{len(fitting)} runs"
+    known = ", ".join(run.name for run in runs) or "none yet"
+    raise UserError(f"{what} of {project.root} goes by {text!r}; nothing was started; choose from: {known}")
+
+
+def usable_starts(project: Project) -> tuple[Path, ...]:
+    """Return the runs that have a checkpoint, newest first."""
+    return tuple(run for run in reversed(project.runs()) if list_checkpoints(run / "checkpoints"))
+
+
+def newest_restoration(project: Project) -> Path | None:
+    """Return the newest restoration run that has a checkpoint."""
+    return next((run for run in usable_starts(project) if task_of(run) == "restoration"), None)
+
+
+def task_of(run_dir: Path) -> str | None:
+    """Return the task of a run, None where its settings cannot be read."""
+    with contextlib.suppress(UserError, OSError):
+        return str(read_json(run_dir / CONFIG).get("task"))
+    return None
+
+
+def source_weights(runs_dir: Path, init: str) -> Weights:
+    """Read the weights of the run `init`, also where the project has been moved since that path was written.
+
+    Raises
+    ------
+    UserError
+        If the run is gone or has no checkpoint.
+    """
+    folder = _source(runs_dir, init)
+    if not folder.is_dir():
+        raise UserError(
+            f"the run to start from, {init}, is not there; nothing was started; start from another run or from scratch"
+        )
+    return load_weights(folder)
+
+
+def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig) -> CarryReport:
+    """Load the weights of `config.init` into a new network, and report what it took over."""
+    assert config.init is not None, "a run from scratch takes over nothing"
+    weights = source_weights(runs_dir, config.init)
+    origin = f"{_source(runs_dir, config.init).name} ({weights.config.task}, step {weights.step})"
+    keep_head = config.start.keep_head
+    loaded, report = carry_over(weights.tensors, weights.plan, network, plan, origin=origin, keep_head=keep_head)
+    network.load_state_dict(loaded)
+    return report
+
+
+def _source(runs_dir: Path, init: str) -> Path:
+    # the name also where another system wrote the path
+    return Path(init) if Path(init).is_dir() else runs_dir / PureWindowsPath(init).name
+
+
+def _number(run: Path) -> str:
+    return run.name.partition("-")[0]
