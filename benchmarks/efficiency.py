@@ -46,7 +46,7 @@ def main() -> None:
         project = Project.create(Path(folder) / "project", cohort / "images", cohort / "labels")
         print(f"device {choose_device('auto')}, {torch.get_num_threads()} threads, preset tiny, two-part MR phantoms")
         print(f"{'task':14}{'dims':>5}{'batch':>7}{'samples/s':>11}{'ceiling':>9}{'efficiency':>12}")
-        for task in ("segmentation", "interactive"):
+        for task in ("segmentation", "restoration", "interactive"):
             for dims in (2, 3):
                 report(task, dims, setup(project, task, dims))
 
@@ -55,9 +55,10 @@ def setup(project: Project, task: str, dims: int) -> Setup:
     """Build the loop as a run does, and the same network with one batch in hand."""
     train, _ = project.draw(CASES - 1, (), 0)
     config = preset_config("tiny", task, train=train, budget={"steps": 10**6})  # type: ignore[arg-type]
-    config = apply_settings(config, [f"model.dims={dims}"])
+    # from the first step on with clicks, which the preset begins later
+    config = apply_settings(config, [f"model.dims={dims}", "clicks.after=0"])
     facts = [facts_of(case, project.volume(case), project.labels(case).labels, None) for case in train]  # type: ignore[union-attr]
-    plan = make_plan(facts, config, project.classes)
+    plan = make_plan(facts, config, () if task == "restoration" else project.classes)
     device = choose_device(config.device)
     sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, MARGIN)
     learning = build_task(config, plan)
@@ -70,7 +71,7 @@ def _ceiling(config: RunConfig, plan, learning, device: torch.device) -> Callabl
     trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
     labels = torch.randint(0, len(plan.classes) + 1, (plan.batch, *plan.patch), dtype=torch.uint8, device=device)
     images = torch.rand(plan.batch, 1, *plan.patch, device=device)
-    inputs, targets = learning.prepare(images, labels, trainee.network, torch.Generator().manual_seed(0))
+    inputs, targets = learning.prepare(images, labels, trainee.network, 1.0, torch.Generator().manual_seed(0))
 
     def step() -> None:
         loss = learning.loss(forward(trainee.network, inputs), targets)

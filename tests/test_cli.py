@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 import napari_progseg
 from napari_progseg.cli import app
+from napari_progseg.project import Project
 
 PATIENTS = 6
 
@@ -277,6 +279,51 @@ def test_clicks_guide_an_interactive_model(project: Path, cohort: Path, tmp_path
     counted = progseg("evaluate", run, "--cases", 1, "--clicks", "0,1", "--json", tmp_path / "dice.json")
     assert counted.exit_code == 0, counted.stderr
     assert set(json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))["clicks"]) == {"0", "1"}
+
+
+def test_restoration_learns_from_every_scan_but_the_test_cases(project: Path, cohort: Path, tmp_path: Path) -> None:
+    done = train(project, "--steps", 2, task="restoration")
+    assert done.exit_code == 0, done.output + done.stderr
+    run = project / "runs" / "0001-first"
+    assert done.stdout.splitlines() == [done.stdout.splitlines()[0], f"run: {run}"]
+    assert "finished at step 2" in done.stdout
+    assert "Dice" not in done.stdout
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    test = Project.open(project).split.test
+    assert test
+    assert set(config["train"]) == {f"p{number}" for number in range(PATIENTS)} - set(test)
+    assert config["validation"] == []
+    for words in (
+        ("predict", run, "--images", cohort / "images", "--out", tmp_path / "masks"),
+        ("evaluate", run, "--cases", "test", "--json", tmp_path / "dice.json"),
+        ("evaluate", run, "--images", cohort / "images", "--labels", cohort / "labels", "--json", tmp_path / "d.json"),
+    ):
+        refused = progseg(*words)
+        assert refused.exit_code == 2
+        assert "has learned to restore images" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize(("words", "expected"), [(("--train", "2"), 2), (("--train", "p5,p1"), ("p5", "p1"))])
+def test_restoration_takes_the_scans_that_are_named(project: Path, words: tuple[str, ...], expected: Any) -> None:
+    done = train(project, "--steps", 1, *words, task="restoration")
+    assert done.exit_code == 0, done.stderr
+    chosen = json.loads((project / "runs" / "0001-first" / "config.json").read_text(encoding="utf-8"))["train"]
+    assert (len(chosen) if isinstance(expected, int) else tuple(chosen)) == expected
+
+
+def test_restoration_needs_no_label_at_all(cohort: Path, tmp_path: Path) -> None:
+    assert progseg("init", tmp_path / "study", "--images", cohort / "images").exit_code == 0
+    done = train(tmp_path / "study", "--steps", 1, task="restoration")
+    assert done.exit_code == 0, done.stderr
+
+
+def test_restoration_has_nothing_to_validate(project: Path) -> None:
+    done = train(project, "--steps", 1, "--val", "2", task="restoration")
+    assert done.exit_code == 2
+    assert "leave out --val" in done.stderr
+    assert not (project / "runs").exists()
 
 
 def test_clicks_for_a_model_without_clicks_are_refused(trained: Path, cohort: Path, tmp_path: Path) -> None:

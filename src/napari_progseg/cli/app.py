@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import UserError
-from . import files, machine, models, runs
+from . import files, machine, models, runs, study
+from . import train as training
 
 BAD_INPUT = 2
 
@@ -55,7 +56,7 @@ def _options(
 for command in (
     files.init,
     files.check,
-    runs.train,
+    training.train,
     runs.watch,
     runs.pause,
     runs.resume,
@@ -67,6 +68,8 @@ for command in (
     files.sample,
 ):
     app.command()(command)
+
+app.add_typer(study.app, name="study")
 
 
 def main() -> None:

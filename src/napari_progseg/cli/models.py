@@ -25,6 +25,9 @@ def predict(
     clicks: Annotated[
         Path | None, typer.Option(help="Folder of CASE.json with clicks, for interactive models.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of masks, named like the scans, that the clicks correct.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Segment a folder of scans with the best model of a run."""
@@ -33,13 +36,14 @@ def predict(
 
     require_run(run)
     faults = 0
-    for done in predict_folder(load_trained(run, device), images, out, clicks):
+    for done in predict_folder(load_trained(run, device), images, out, clicks, start):
         if done.fault is not None:
             faults += 1
             typer.echo(f"progseg: {done.case}: {done.fault}", err=True)
         else:
             guided = f", {done.clicks} clicks" if done.clicks else ""
-            typer.echo(f"{done.case}: {done.labels}{guided}")
+            begun = f", from {done.start}" if done.start else ""
+            typer.echo(f"{done.case}: {done.labels}{guided}{begun}")
     if faults:
         raise typer.Exit(BAD_INPUT)
 

@@ -1,17 +1,16 @@
-"""Commands about runs: ``train``, ``watch``, ``pause``, ``resume`` and ``stop``."""
+"""Commands about runs that are there: ``watch``, ``pause``, ``resume`` and ``stop``."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from ..errors import UserError
+from .signals import on_first_signal
 from .text import dice, duration
 
 FAILED = 1
@@ -20,51 +19,6 @@ _SIGNALLED = 128
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as PROJECT/runs/0001-name.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Train in the background; follow it with progseg watch.")]
-
-
-def train(
-    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
-    task: Annotated[Literal["segmentation", "interactive"], typer.Option(help="What the network learns.")],
-    name: Annotated[str, typer.Option(help="Name of the run.")],
-    preset: Annotated[
-        Literal["auto", "tiny", "default", "paper"], typer.Option(help="auto is default on CUDA, else tiny.")
-    ] = "auto",
-    train: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Training cases; all if not said.")] = None,
-    val: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Validation cases.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Time budget.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Step budget; on CPU the same seed gives the same losses.")] = None,
-    init: Annotated[Path | None, typer.Option(metavar="RUN", help="Run whose weights to start from.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="Any setting: model.dims=2")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Draws cases, weights and patches.")] = 0,
-    device: Device = "auto",
-    detach: Detach = False,
-) -> None:
-    """Train a model on completed cases; Ctrl-C stops within a step and saves."""
-    if (minutes is None) == (steps is None):
-        raise UserError("a run needs --minutes or --steps, one of the two; nothing was started")
-    from ..data.splits import selection
-    from ..project import Project
-    from ..training.config import apply_settings, preset_config
-    from ..training.run import create_run
-
-    opened = Project.open(project)
-    known = [case.id for case in opened.cases]
-    chosen, validating = (None if text is None else selection(text, known) for text in (train, val))
-    train_ids, val_ids = opened.draw(chosen, validating, seed)
-    config = preset_config(
-        _suitable_preset(device) if preset == "auto" else preset,
-        task,
-        name=name,
-        train=train_ids,
-        validation=val_ids,
-        seed=seed,
-        device=device,
-        init=None if init is None else str(init.resolve()),
-        budget={"steps": steps, "minutes": minutes},
-    )
-    _run(create_run(opened, apply_settings(config, settings or [])), detach=detach)
 
 
 def watch(run: RunFolder) -> None:
@@ -100,10 +54,10 @@ def resume(run: RunFolder, detach: Detach = False) -> None:
         request(run, want="run")
         typer.echo(f"{run.name} goes on in its own process; follow it with: progseg watch {run}")
     else:
-        _run(run, detach=detach)
+        run_here(run, detach=detach)
 
 
-def _run(run: Path, *, detach: bool) -> None:
+def run_here(run: Path, *, detach: bool) -> None:
     """Train in this process, or start another one; ends with the exit status that fits."""
     from ..training.run import execute, start
     from .progress import RunBar
@@ -121,37 +75,11 @@ def _run(run: Path, *, detach: bool) -> None:
 
 @contextmanager
 def stopping_on_signals(run: Path) -> Iterator[list[int]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second Ctrl-C interrupts at once.
-
-    Yields
-    ------
-    list of int
-        The signals received so far.
-    """
+    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; see `on_first_signal`."""
     from ..training.watch import request
 
-    received: list[int] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-        request(run, want="stop")
-
-    before: dict[int, Any] = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with on_first_signal(lambda: request(run, want="stop")) as received:
         yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _suitable_preset(device: str) -> Literal["default", "tiny"]:
-    if device == "cpu":
-        return "tiny"
-    import torch
-
-    return "default" if torch.cuda.is_available() else "tiny"
 
 
 def _ask(run: Path, want: Literal["pause", "stop"], done: str) -> None:
@@ -169,9 +97,8 @@ def _tell_status(run: Path) -> None:
     from ..training.watch import status
 
     now = status(run)
-    typer.echo(
-        f"{now.state} at step {now.step} after {duration(now.seconds)}, best validation Dice {dice(now.best_dice)}"
-    )
+    best = "" if now.task == "restoration" else f", best validation Dice {dice(now.best_dice)}"
+    typer.echo(f"{now.state} at step {now.step} after {duration(now.seconds)}{best}")
     if now.state in {"failed", "dead"}:
         typer.echo(
             f"progseg: {now.message or 'the process of the run ended without a word; see its log.txt'}", err=True

@@ -1,0 +1,128 @@
+"""The command ``train``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import UserError
+from .runs import Detach, Device, run_here
+
+if TYPE_CHECKING:
+    from ..project import Project
+    from ..training.config import Task
+
+TaskName = Literal["segmentation", "restoration", "interactive"]
+
+
+def train(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    name: Annotated[str, typer.Option(help="Name of the run.")],
+    task: Annotated[
+        TaskName | None, typer.Option(help="What the network learns; preset progressive is interactive.")
+    ] = None,
+    preset: Annotated[
+        Literal["auto", "tiny", "default", "paper", "progressive"],
+        typer.Option(help="auto is default on CUDA, else tiny; progressive starts from a restoration run."),
+    ] = "auto",
+    train: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Training cases; all if not said.")] = None,
+    val: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Validation cases.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time budget.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Step budget; on CPU the same seed gives the same losses.")] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Run whose weights to start from: folder, name or number.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="Any setting: model.dims=2")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws cases, weights and patches.")] = 0,
+    device: Device = "auto",
+    detach: Detach = False,
+) -> None:
+    """Train a model; Ctrl-C stops within a step and saves.
+
+    Segmentation and interactive training read completed cases, restoration reads every scan that is no test case.
+    """
+    if (minutes is None) == (steps is None):
+        raise UserError("a run needs --minutes or --steps, one of the two; nothing was started")
+    from ..project import Project
+    from ..training.config import apply_settings, preset_config
+    from ..training.run import create_run
+
+    chosen_task = _task(task, preset)
+    opened = Project.open(project)
+    train_ids, val_ids = _cases(opened, chosen_task, train, val, seed)
+    size = _suitable_size(device)
+    config = preset_config(
+        size if preset == "auto" else preset,
+        chosen_task,
+        size=size,
+        name=name,
+        train=train_ids,
+        validation=val_ids,
+        seed=seed,
+        device=device,
+        init=_start(opened, init, preset),
+        budget={"steps": steps, "minutes": minutes},
+    )
+    run_here(create_run(opened, apply_settings(config, settings or [])), detach=detach)
+
+
+def _task(task: TaskName | None, preset: str) -> Task:
+    if preset == "progressive":
+        if task not in (None, "interactive"):
+            raise UserError(
+                f"preset progressive is interactive training, not {task}; nothing was started; leave out --task"
+            )
+        return "interactive"
+    if task is None:
+        raise UserError(
+            "say what the network learns: --task segmentation, restoration or interactive; nothing was started"
+        )
+    return task
+
+
+def _cases(
+    project: Project, task: Task, train: str | None, val: str | None, seed: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from ..data.splits import selection
+
+    known = [case.id for case in project.cases]
+    chosen, validating = (None if text is None else selection(text, known) for text in (train, val))
+    if task != "restoration":
+        return project.draw(chosen, validating, seed)
+    if validating:
+        raise UserError(
+            "restoration learns from scans alone and is not validated; nothing was started; leave out --val"
+        )
+    return project.scans(chosen, seed), ()
+
+
+def _start(project: Project, init: str | None, preset: str) -> str | None:
+    """Return the folder of the run to start from; preset progressive takes the newest restoration run."""
+    from ..training.starts import find_run, newest_restoration
+
+    if init is not None:
+        return str(find_run(project, init))
+    if preset != "progressive":
+        return None
+    found = newest_restoration(project)
+    if found is None:
+        first = shlex.join(["progseg", "train", str(project.root), "--task", "restoration", "--name", "learn"])
+        raise UserError(
+            "preset progressive starts from a restoration run, and this project has none with a checkpoint; "
+            f"nothing was started; first run: {first} --minutes 5"
+        )
+    typer.echo(f"starts from {found.name}, the newest restoration run")
+    return str(found.resolve())
+
+
+def _suitable_size(device: str) -> Literal["default", "tiny"]:
+    if device == "cpu":
+        return "tiny"
+    import torch
+
+    return "default" if torch.cuda.is_available() else "tiny"

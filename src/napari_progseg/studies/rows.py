@@ -1,0 +1,192 @@
+"""One row a finished run: all a report needs, so that run folders may stay where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..evaluation.metrics import mean_of
+from ..storage.journal import Journal
+from ..training.config import RunConfig
+
+NAME = "rows.jsonl"
+Document = dict[str, Any]
+
+
+class Key(NamedTuple):
+    """What makes a row the only one of its kind; `digest` stands for settings, cases and clicks."""
+
+    study: str
+    group: str
+    patients: int
+    seed: int
+    digest: str
+
+
+class Value(BaseModel):
+    """Frozen; a field of a later version is passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CaseScore(Value):
+    """Dice of a test case by class: for each number of clicks, and with object-free slices emptied (no clicks)."""
+
+    case: str
+    clicks: dict[int, dict[str, float | None]]
+    emptied: dict[str, float | None]
+
+    def of(self, measure: str) -> float | None:
+        """Return the mean over classes for ``"emptied"`` or a number of clicks as text; None is n/a."""
+        scores = self.emptied if measure == "emptied" else self.clicks[int(measure)]
+        return mean_of(scores.values())
+
+
+class Point(Value):
+    """One validation; `seconds` of training lie before it, validations left out."""
+
+    step: int
+    seconds: float
+    dice: float | None
+
+
+class Cost(Value):
+    """What a training took.
+
+    Parameters
+    ----------
+    voxels : int
+        Voxels of all patches that led to an optimiser step.
+    seconds : float
+        Training without validation.
+    validation_seconds : float
+        Validation within the run.
+    """
+
+    steps: int
+    voxels: int
+    seconds: float
+    validation_seconds: float
+
+
+class Row(Value):
+    """One finished run.
+
+    Parameters
+    ----------
+    study, group, patients, seed
+        Its place in the study.
+    digest : str
+        Fingerprint of `document`.
+    document : dict
+        What decides the run: its settings without names and paths, the run it starts from, test cases, clicks.
+    train : tuple of str
+        Cases it learned from.
+    dims : int
+        2: clicks are given per slice that holds the structure; 3: per volume.
+    scores : tuple of CaseScore
+        Of the test cases.
+    curve : tuple of Point
+        Validation Dice, after `curve_clicks` clicks.
+    cost, start_cost : Cost, Cost or None
+        Of the run, and of the run whose weights it began with.
+    evaluation_seconds : float
+        Time the test cases took.
+    machine : str
+        What kind of machine it was.
+    versions : dict of str to str
+        Of the packages that matter.
+    """
+
+    study: str
+    group: str
+    patients: int
+    seed: int
+    digest: str
+    document: Document
+    train: tuple[str, ...]
+    dims: int
+    scores: tuple[CaseScore, ...]
+    curve: tuple[Point, ...]
+    curve_clicks: int
+    cost: Cost
+    start_cost: Cost | None = None
+    evaluation_seconds: float
+    machine: str
+    versions: dict[str, str]
+
+    @property
+    def key(self) -> Key:
+        """Key by today's settings: fields that the row's version did not have count as at their defaults."""
+        return Key(self.study, self.group, self.patients, self.seed, fingerprint(completed(self.document)))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Numbers of clicks as text, then ``"emptied"``."""
+        return (*(str(count) for count in sorted(self.scores[0].clicks)), "emptied")
+
+    def mean(self, measure: str) -> float | None:
+        """Mean Dice over the test cases."""
+        return mean_of(score.of(measure) for score in self.scores)
+
+
+class RowFile:
+    """The rows of a folder, ``rows.jsonl``: read anew at every call, only ever added to.
+
+    Files of several machines may be joined line by line; of rows with the same key the first counts.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / NAME
+        self._journal = Journal(self.path, durable=True)
+
+    def read(self) -> dict[Key, Row]:
+        """Return the rows by key, oldest first; damaged and foreign lines are passed over, see `problems`."""
+        rows: dict[Key, Row] = {}
+        for record in self._journal.read():
+            try:
+                row = Row.model_validate(record)
+            except ValidationError:
+                continue
+            rows.setdefault(row.key, row)
+        return rows
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each line that could not be read at the last call."""
+        return self._journal.problems
+
+    def append(self, row: Row) -> None:
+        """Add a row; on the disk when this returns."""
+        self._journal.append(row.model_dump(mode="json"))
+
+
+def bare(config: RunConfig) -> Document:
+    """Return settings without what does not change a result: names, paths, device."""
+    return config.model_dump(mode="json", exclude={"name", "init", "device"})
+
+
+def fingerprint(document: Document) -> str:
+    """Return 16 hexadecimal digits that stand for a document."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def completed(document: Document) -> Document:
+    """Give settings that are newer than a document their defaults; a document that no longer fits stays as it is."""
+    if not document.get("config"):
+        return document
+    try:
+        config = bare(_restored(document["config"], starts=document.get("start") is not None))
+    except ValidationError:
+        return document
+    start = document.get("start")
+    return {**document, "config": config, "start": None if start is None else completed(start)}
+
+
+def _restored(settings: Document, *, starts: bool) -> RunConfig:
+    # some settings are refused without a run to start from, whose path is no part of a document
+    return RunConfig.model_validate({**settings, "init": "." if starts else None})
