@@ -13,8 +13,8 @@ import pytest
 
 from napari_progseg.geometry import Geometry
 from napari_progseg.project import Project
-from napari_progseg.training.config import preset_config
-from napari_progseg.training.events import Event, Finished, Previewed, Started, StepDone, Validated
+from napari_progseg.training.config import RunConfig, preset_config
+from napari_progseg.training.events import Event, Finished, Previewed, Restored, Started, StepDone, Validated
 from napari_progseg.volume import LabelMap
 
 SHAPE = (12, 20, 16)
@@ -103,15 +103,20 @@ class FakeEngine:
         self.requests: list[tuple[str, str | None, str | None]] = []
         self.states: dict[str, str] = {}
         self.events: dict[str, list[Event]] = {}
-        self.started: list[object] = []
+        self.started: list[RunConfig] = []
+        self.configs: dict[str, RunConfig] = {}
 
     def add_run(self, project: Project, name: str, task: str, state: str = "finished") -> Path:
+        config = preset_config("tiny", task, train=("case-0",), budget={"minutes": 1})
+        return self.add_configured(project, name, config, state)
+
+    def add_configured(self, project: Project, name: str, config: RunConfig, state: str = "finished") -> Path:
         run = project.runs_dir / name
         run.mkdir(parents=True)
-        config = preset_config("tiny", task, budget={"minutes": 1})
         (run / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
         self.states[name] = state
-        self.events.setdefault(name, some_events())
+        self.configs[name] = config
+        self.events.setdefault(name, restoring_events() if config.task == "restoration" else some_events())
         return run
 
     def add_preview(self, run: Path, labels: np.ndarray, case: str) -> None:
@@ -119,6 +124,16 @@ class FakeEngine:
         (run / "preview").mkdir(exist_ok=True)
         np.savez_compressed(run / "preview" / "1.npz", labels=labels)
         self.events[run.name].append(Previewed(40, 1, case, "preview/1.npz", {}))
+
+    def add_triplet(self, run: Path, case: str, step: int = 40) -> dict[str, np.ndarray]:
+        """Let the run show a restored slice of a case."""
+        rng = np.random.default_rng(step)
+        names = ("original", "distorted", "restored")
+        arrays = {name: rng.integers(0, 256, (24, 32), dtype=np.uint8) for name in names}
+        (run / "preview").mkdir(exist_ok=True)
+        np.savez_compressed(run / "preview" / f"{step:06d}.npz", **arrays, case=case, step=step)
+        self.events[run.name].append(Restored(step, step, case, f"preview/{step:06d}.npz"))
+        return arrays
 
     def prepare(self) -> str:
         return "CPU · 2 threads"
@@ -140,7 +155,7 @@ class FakeEngine:
 
     def start_run(self, project, config, threads) -> Path:
         self.started.append(config)
-        return self.add_run(project, f"{len(project.runs()) + 1:04d}-{config.name}", config.task, "running")
+        return self.add_configured(project, f"{len(project.runs()) + 1:04d}-{config.name}", config, "running")
 
     def request(self, run, want=None, preview=None) -> None:
         self.requests.append((run.name, want, preview))
@@ -156,22 +171,30 @@ class FakeEngine:
 
     def status(self, run: Path):
         return SimpleNamespace(
-            task="interactive" if "inter" in run.name else "segmentation",
+            task=self.configs[run.name].task,
             state=self.states[run.name],
             step=40,
             seconds=60.0,
-            best_dice=0.8,
-            train_cases=("case-0",),
+            best_dice=None if self.configs[run.name].task == "restoration" else 0.8,
+            train_cases=self.configs[run.name].train,
         )
 
     def has_model(self, run: Path) -> bool:
         return True
 
 
+def some_steps() -> list[Event]:
+    return [StepDone(n, n / 100, 1 / n, 1e-3, n * 0.1, 0, (8, 8), 4, 2) for n in range(1, 41)]
+
+
 def some_events() -> list[Event]:
-    steps = [StepDone(n, n / 100, 1 / n, 1e-3, n * 0.1, 0, (8, 8), 4, 2) for n in range(1, 41)]
     cases = {"case-1": {"left": 0.8, "right": None}}
-    return [Started(0, "Learn from 2 patients.", "cpu"), *steps, Validated(40, 0.4, 4.0, 0.8, cases, True)]
+    start = Started(0, "Learn from 2 patients.", "cpu")
+    return [start, *some_steps(), Validated(40, 0.4, 4.0, 0.8, cases, True)]
+
+
+def restoring_events() -> list[Event]:
+    return [Started(0, "4 MR cases, volumes (3D).", "cpu"), *some_steps()]
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_completing_an_unlabelled_case_makes_it_a_training_case(dock, project, q
     assert desk.state_of("case-3") is CaseState.COMPLETED
     row = dock.patients.table.rows[3]
     qtbot.waitUntil(lambda: row.labels is not None and row.labels.label_values == (1,), timeout=5000)
-    assert dock.train.patients.count() == 4
+    assert dock.train.picker.list.count() == 4
     assert not dock.annotate.completed.isEnabled()
 
 

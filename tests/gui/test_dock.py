@@ -87,8 +87,8 @@ def test_a_case_that_cannot_be_read_leaves_the_open_one_alone(opened, project, q
 def test_start_trains_on_the_ticked_patients_and_follows(dock, engine, project, qtbot) -> None:
     dock.open_project(project.root)
     dock.show_part("Train")
-    dock.train.mode.setCurrentIndex(1)
-    dock.train.patients.item(0).setCheckState(Qt.CheckState.Unchecked)
+    dock.train.choose_mode("interactive")
+    dock.train.picker.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert dock.train.chosen() == (("case-2",), ("case-1",)) or dock.train.chosen() == (("case-1",), ("case-2",))
     assert "Learn to turn clicks into left, right from 1 patient" in dock.train.sentence.text()
     qtbot.mouseClick(dock.train.start, Qt.MouseButton.LeftButton)

@@ -5,6 +5,7 @@ import pytest
 from napari_progseg.gui.bridge import Thinner, following, read_preview
 from napari_progseg.gui.feed import RunFeed, class_means
 from napari_progseg.gui.footer import job_text
+from napari_progseg.gui.modes import MODES
 from napari_progseg.training.events import Continued, Failed, Finished, Paused, Previewed, Started, StepDone, Validated
 
 
@@ -81,7 +82,7 @@ def test_a_pruned_or_torn_preview_is_no_preview(tmp_path) -> None:
 
 
 def test_the_footer_names_mode_step_dice_and_trend() -> None:
-    feed = RunFeed("0007-x", "interactive")
+    feed = RunFeed("0007-x", MODES["interactive"])
     assert job_text(feed) == "run 0007 · clicks · starting…"
     feed.update([Started(0, "", "cpu"), step(1240, 1.0), validated(1, 0.852), validated(2, 0.872)])
     assert job_text(feed) == "run 0007 · clicks · step 1\u202f240 · Dice 0.872 ▲ 0.020"

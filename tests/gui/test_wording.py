@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_progseg.gui import wording
+from napari_progseg.gui.modes import MODES
 from napari_progseg.volume import LabelClass
 
 CLASSES = (LabelClass("left", (1,)), LabelClass("right", (2, 3)))
@@ -22,12 +23,39 @@ def test_durations_read_well(seconds, text) -> None:
 
 
 def test_the_sentence_says_what_start_will_do() -> None:
-    assert wording.training_sentence("segmentation", CLASSES, 0, 0, 5, "GPU").startswith("Tick")
-    text = wording.training_sentence("interactive", CLASSES, 3, 1, 5.0, "this GPU")
+    text = wording.training_sentence(MODES["interactive"], CLASSES, 3, 1, 5.0, "this GPU")
     assert text == (
         "Learn to turn clicks into left, right from 3 patients, checked on 1 other; "
         "5 min on this GPU. You can go on working meanwhile."
     )
+
+
+def test_the_sentence_names_the_run_that_a_training_starts_from() -> None:
+    start = wording.start_sentence("0003-restoration", "restoration", 38, None)
+    text = wording.training_sentence(MODES["progressive"], CLASSES, 3, 1, 5.0, "this GPU", start)
+    assert text.startswith("Start from run 0003 (learned from 38 scans), then learn to turn clicks into left, right")
+    assert wording.start_sentence("0004-x", "interactive", 3, 0.871) == "run 0004 (Dice 0.871)"
+    assert wording.start_sentence("0004-x", "interactive", 3, None) == "run 0004"
+
+
+def test_learning_from_scans_speaks_of_neither_labels_nor_classes() -> None:
+    text = wording.training_sentence(MODES["restoration"], CLASSES, 38, 0, 5.0, "2 CPU cores")
+    assert text.startswith("Learn what 38 scans look like by restoring distorted pieces; no labels needed; 5 min on 2")
+    assert "left" not in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "completed", "restored", "what"),
+    [
+        ("restoration", 0, False, "Tick at least one scan"),
+        ("segmentation", 0, False, "No patient is labelled completely yet"),
+        ("segmentation", 3, False, "Tick at least one labelled patient"),
+        ("progressive", 3, False, "Press “Learn from all scans”"),
+        ("progressive", 3, True, "Tick at least one labelled patient"),
+    ],
+)
+def test_what_is_missing_is_said(mode, completed, restored, what) -> None:
+    assert what in wording.nothing_to_start(MODES[mode], completed, restored)
 
 
 def test_a_refused_value_is_explained_with_the_classes() -> None:

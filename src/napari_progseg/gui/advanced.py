@@ -1,20 +1,35 @@
-"""The folded settings of a run: a magicgui form over `RunConfig`."""
+"""The folded settings of a run: a magicgui form over `RunConfig` that shows what matters to the chosen mode."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox
 
 from ..errors import UserError
-from ..training.config import PRESETS, RunConfig, Task, apply_settings, preset_config
+from ..training.config import PRESETS, RestorationConfig, RunConfig, StartConfig, apply_settings, preset_config
+from .modes import Mode
+from .sections import LabelledForm, SectionWidgets
 
 _AUTO = "from the data"
+_SAME = "as in that run"
 _DIMS = {_AUTO: None, "slices (2D)": 2, "volumes (3D)": 3}
+_SIZES = ["default", "tiny"]
+_DISTORTIONS = {
+    "flip": "turned round",
+    "shuffle": "shuffled locally",
+    "curve": "recoloured",
+    "paint": "painted over",
+    "inpaint": "… inside, not outside",
+    "mask": "masked in blocks",
+    "loss": "error",
+}
+_CARRIED = {"rate": "learns at rate ×", "warmup": "… rising for", "keep_head": "last layer, too"}
 
 
 class Advanced:
-    """Preset, dimensions, patch, batch, learning rate, width and seed; presets fill in the rest.
+    """Preset, network, patches, learning rate and seed; how scans are spoiled; what is taken over. Presets fill it in.
 
     Parameters
     ----------
@@ -24,6 +39,7 @@ class Advanced:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
+        self._shown_for: tuple[Mode, Mode | None] | None = None
         self.preset = ComboBox(
             name="preset", choices=list(PRESETS), value="tiny", tooltip="paper: as published; default: GPU; tiny: CPU"
         )
@@ -39,14 +55,22 @@ class Advanced:
         self.rate = FloatSpinBox(name="rate", label="learning rate", min=1e-6, max=1.0, step=1e-4)
         self.width = SpinBox(name="width", min=1, max=256, tooltip="Features at full resolution")
         self.seed = SpinBox(name="seed", min=0, max=2**31 - 1, tooltip="The same seed repeats every random choice")
-        self.form = Container(
-            widgets=[self.preset, self.dims, self.patch, self.batch, self.rate, self.width, self.seed]
-        )
+        self.restoration = SectionWidgets("restoration", RestorationConfig, _DISTORTIONS)
+        self.start = SectionWidgets("start", StartConfig, _CARRIED)
         self.rate.native.setDecimals(6)
-        self.patch.native.setPlaceholderText(_AUTO)
         self._fill()
         self.preset.changed.connect(self._fill)
-        self.form.changed.connect(self._notify)
+        self.form = self._make_form()
+
+    def _make_form(self) -> LabelledForm:
+        form = LabelledForm()
+        for widget in (self.preset, self.dims, self.patch, self.batch, self.rate, self.width, self.seed):
+            form.add(widget)
+        form.add_section("How often a piece of a scan is", self.restoration)
+        form.add_section("What the run to start from has learned", self.start)
+        for widget in form.widgets:
+            widget.changed.connect(self._notify)
+        return form
 
     def _notify(self, *_: object) -> None:
         self._changed()
@@ -54,6 +78,22 @@ class Advanced:
     def choose_preset(self, name: str) -> None:
         """Choose a preset and its values."""
         self.preset.value = name
+
+    def show_for(self, mode: Mode, start_mode: Mode | None) -> None:
+        """Show the fields that matter to a mode which begins from scratch (None) or with a run of another mode."""
+        if (mode, start_mode) == self._shown_for:
+            return
+        self._shown_for = (mode, start_mode)
+        sizes = _SIZES if mode.needs_start else list(PRESETS)
+        if list(self.preset.choices) != sizes:
+            self.preset.choices = sizes
+        carried = start_mode is not None
+        for widget in (self.dims, self.width):
+            self.form.show_row(widget, not carried)
+        self.patch.native.setPlaceholderText(_SAME if carried else _AUTO)
+        self.form.show_section(self.restoration, () if mode.needs_labels else _DISTORTIONS)
+        other_head = carried and mode.needs_labels and not start_mode.needs_labels
+        self.form.show_section(self.start, [n for n in _CARRIED if carried and (other_head or n != "keep_head")])
 
     def _fill(self, *_: object) -> None:
         """Show what the preset says."""
@@ -63,35 +103,46 @@ class Advanced:
         self.batch.value = config.patches.batch
         self.rate.value = config.optimiser.rate
         self.width.value = config.model.width
+        self.restoration.fill(config.restoration)
+        self.start.fill(config.start)
 
-    def config(self, task: Task, minutes: float, train: tuple[str, ...], validation: tuple[str, ...]) -> RunConfig:
-        """Build the settings of a run.
+    def config(
+        self, mode: Mode, minutes: float, train: tuple[str, ...], validation: tuple[str, ...], start: Path | None = None
+    ) -> RunConfig:
+        """Build the settings of a run; `start` is the run whose weights it begins with.
 
         Raises
         ------
         UserError
             If a value is refused; the sentence names it.
         """
-        config = preset_config(
-            self.preset.value,
-            task,
-            train=train,
-            validation=validation,
-            seed=self.seed.value,
-            budget={"minutes": minutes},
-        )
-        dims = _DIMS[self.dims.value]
-        return apply_settings(
-            config,
-            [
-                f"name={task}",
-                f"model.dims={'null' if dims is None else dims}",
-                f"model.width={self.width.value}",
-                f"patches.size={self._patch()}",
-                f"patches.batch={self.batch.value}",
-                f"optimiser.rate={self.rate.value}",
-            ],
-        )
+        fields = {
+            "name": mode.key,
+            "train": train,
+            "validation": validation,
+            "seed": self.seed.value,
+            "init": None if start is None else str(start),
+            "budget": {"minutes": minutes},
+        }
+        if mode.needs_start:
+            config = preset_config("progressive", mode.task, size=self.preset.value, **fields)
+        else:
+            config = preset_config(self.preset.value, mode.task, **fields)
+        return apply_settings(config, self._settings(mode, carried=start is not None))
+
+    def _settings(self, mode: Mode, *, carried: bool) -> list[str]:
+        settings = [
+            f"patches.size={self._patch()}",
+            f"patches.batch={self.batch.value}",
+            f"optimiser.rate={self.rate.value}",
+        ]
+        if carried:
+            # the network is that of the run it begins with
+            settings += ["model.dims=null", *self.start.settings()]
+        else:
+            dims = _DIMS[self.dims.value]
+            settings += [f"model.dims={'null' if dims is None else dims}", f"model.width={self.width.value}"]
+        return settings if mode.needs_labels else settings + self.restoration.settings()
 
     def _patch(self) -> str:
         text = self.patch.value.replace("×", ",").replace("x", ",").strip(" ,")

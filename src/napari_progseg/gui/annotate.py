@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QStackedWidget,
@@ -20,9 +25,11 @@ from qtpy.QtWidgets import (
 from ..project import CaseState
 from .desk import Desk
 from .parts import GRID, heading, note, scrolled, swatch
+from .startmask import possible_layers
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, class_colour
 from .wording import latency
 
+_FILE = "Labels file…"
 _NO_MODEL = (
     "No model answers clicks yet. Paint this patient with the brush and mark it completed, or place clicks for later; "
     "then train with the mode “Masks from clicks” in the Train tab."
@@ -132,11 +139,19 @@ class Annotate(QStackedWidget):
         self._predicting.addWidget(self.predict)
         self._predicting.addWidget(busy)
         self._predicting.setFixedHeight(self.predict.sizeHint().height() + 4)
+        self.begin = _button(
+            "Start from layer…",
+            "Let clicks correct a mask you have: any labels layer on this image's grid, or a file; can be undone",
+            self._offer_masks,
+        )
+        self.masks = QMenu(self.begin)
+        self.masks.triggered.connect(self._mask_chosen)
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
         column.addWidget(self.source)
         column.addWidget(self.seconds)
         column.addWidget(self._predicting)
+        column.addWidget(self.begin)
         return column
 
     def _finish(self) -> QVBoxLayout:
@@ -197,6 +212,24 @@ class Annotate(QStackedWidget):
 
     def _cancel(self) -> None:
         self._desk.answerer.cancel()
+
+    def _offer_masks(self) -> None:
+        """Open the menu of masks to start from below its button."""
+        case = self._desk.case
+        self.masks.clear()
+        for layer in possible_layers(self._desk.viewer, (case.prediction_layer, case.agreement.layer)):
+            self.masks.addAction(layer.name).setData(layer)
+        self.masks.addSeparator()
+        self.masks.addAction(_FILE)
+        self.masks.popup(self.begin.mapToGlobal(self.begin.rect().bottomLeft()))
+
+    def _mask_chosen(self, action: QAction) -> None:
+        if (layer := action.data()) is not None:
+            self._desk.start_from_layer(layer)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, "Labels to start from")
+            if name:
+                self._desk.start_from_file(Path(name))
 
     def _accept(self) -> None:
         self._desk.accept()

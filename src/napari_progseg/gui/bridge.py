@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.events import Event, Previewed, StepDone
+from ..training.events import Event, Previewed, Restored, StepDone
 from . import engine
 
 _AT_MOST_EVERY = 0.1
@@ -30,11 +30,23 @@ class Preview:
 
 
 @dataclass(frozen=True, eq=False)
+class Triplet:
+    """A slice of a case before and after its distortion, and restored: (Y, X) uint8."""
+
+    step: int
+    case: str
+    original: NDArray[np.uint8]
+    distorted: NDArray[np.uint8]
+    restored: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class News:
     """What happened in a run since the last news."""
 
     events: tuple[Event, ...]
     preview: Preview | None = None
+    triplet: Triplet | None = None
 
 
 def following(run_dir: Path) -> Callable[[threading.Event], Iterator[News | None]]:
@@ -51,11 +63,15 @@ def following(run_dir: Path) -> Callable[[threading.Event], Iterator[News | None
                 batch.append(event)
             due = time.monotonic() - last >= _AT_MOST_EVERY or len(batch) >= _MOST_BATCH
             if event is None or due:
-                yield News(thinned(batch), read_preview(run_dir, batch)) if batch else None
+                yield _news(run_dir, batch, thinned) if batch else None
                 batch, last = [], time.monotonic()
-        yield News(thinned(batch), read_preview(run_dir, batch))
+        yield _news(run_dir, batch, thinned)
 
     return steps
+
+
+def _news(run_dir: Path, batch: list[Event], thinned: Thinner) -> News:
+    return News(thinned(batch), read_preview(run_dir, batch), read_triplet(run_dir, batch))
 
 
 class Thinner:
@@ -81,14 +97,27 @@ class Thinner:
 
 def read_preview(run_dir: Path, events: Iterable[Event]) -> Preview | None:
     """Load the newest preview among the events; None if there is none or it was pruned meanwhile."""
+    newest, arrays = _newest(run_dir, events, Previewed)
+    return Preview(newest.step, newest.case, arrays["labels"]) if "labels" in arrays else None
+
+
+def read_triplet(run_dir: Path, events: Iterable[Event]) -> Triplet | None:
+    """Load the newest restored slice among the events; None if there is none or it was pruned meanwhile."""
+    newest, arrays = _newest(run_dir, events, Restored)
+    three = [arrays[name] for name in ("original", "distorted", "restored") if name in arrays]
+    return Triplet(newest.step, newest.case, *three) if len(three) == 3 else None
+
+
+def _newest(run_dir: Path, events: Iterable[Event], kind: type[Event]) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """Return the newest event of a kind and the arrays of its file, none if it cannot be read."""
     newest = None
     for event in events:
-        if isinstance(event, Previewed):
+        if isinstance(event, kind):
             newest = event
     if newest is None:
-        return None
+        return None, {}
     try:
         with np.load(run_dir / newest.path) as stored:
-            return Preview(newest.step, newest.case, stored["labels"])
+            return newest, dict(stored)
     except (OSError, ValueError, KeyError):
-        return None
+        return newest, {}

@@ -46,7 +46,7 @@ class OpenCase(QObject):
 
     changed = Signal()
     asked = Signal(object)  # the Entry whose clicks want an answer
-    edited = Signal(str, object)  # what was done, and the clicks after it: for the journal
+    edited = Signal(str, object, str)  # for the journal: what was done, the clicks after it, whence a mask came
     relabelled = Signal()
     said = Signal(str)
     image_removed = Signal()
@@ -63,6 +63,7 @@ class OpenCase(QObject):
         self.history = History(read.clicks)
         self.tally = read.tally
         self.stale = False
+        self._start: Entry | None = None
         self._strokes = 0
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
@@ -88,7 +89,7 @@ class OpenCase(QObject):
         self.viewer.dims.events.order.connect(self._view_moved)
         self.viewer.dims.events.ndisplay.connect(self._view_moved)
         self.tools.changed.connect(self._tools_changed)
-        self._look_at_content()
+        layers.look_at(self.viewer, self.labels, self.volume.geometry)
         self._tools_changed()
 
     def _add_prediction(self) -> Labels:
@@ -105,15 +106,6 @@ class OpenCase(QObject):
         return layers.add_class_labels(
             self.viewer, name, values, self.classes, self.image, self.volume.geometry, opacity
         )
-
-    def _look_at_content(self) -> None:
-        """Show the middle of the labels, or of the volume."""
-        labelled = np.flatnonzero([plane.any() for plane in self.labels])
-        z = int(labelled[len(labelled) // 2]) if len(labelled) else self.labels.shape[0] // 2
-        spacing = self.volume.geometry.spacing_zyx_mm
-        middle = [z, *(n // 2 for n in self.labels.shape[1:])]
-        self.viewer.dims.point = [index * step for index, step in zip(middle, spacing, strict=True)]
-        self.viewer.reset_view()
 
     def own_layers(self) -> list[Layer]:
         """Return the layers that are bound to keys and removed with the case."""
@@ -181,11 +173,11 @@ class OpenCase(QObject):
     def _clicks_changed(self, what: str) -> None:
         self.click_layer.show(self.history.clicks)
         self.show_maps()
-        self.edited.emit(what, self.history.clicks)
+        self.edited.emit(what, self.history.clicks, "")
         self.changed.emit()
 
     def undo(self) -> None:
-        """Take the last step back: a click, a stroke, or an accepted mask."""
+        """Take the last step back: a click, a stroke, a mask that was accepted or started from."""
         self.settle()
         entry = self.history.undo()
         if entry is not None:
@@ -214,6 +206,9 @@ class OpenCase(QObject):
                 self.put(box.region, values)
         if entry.kind == "accept":
             self._labels_changed()
+        elif entry.kind == "start":
+            self.base += 1
+            self.source = "" if back else entry.source
         elif self.history.clicks and not entry.boxes and entry.before != entry.after:
             # the answer to this step was overtaken by a newer one, so it is asked for again
             self.asked.emit(self.history.done[-1] if self.history.done else entry)
@@ -235,9 +230,29 @@ class OpenCase(QObject):
         self.predicted[...] = labels
         self.has_prediction = True
         self.base += 1
+        self._start = None
         if self.tally is not None:
             self.tally = tally or Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
         self.show_prediction()
+
+    def start_from(self, labels: NDArray[Any], source: str) -> Entry:
+        """Make a mask, (Z, Y, X) class values of a layer or file, the one that clicks correct; clicks are put away."""
+        self.settle()
+        entry = self._start = self.history.record("start", ())
+        entry.source = self.source = f"from {source}"
+        box = self.put(_WHOLE, labels)
+        entry.boxes += [] if box is None else [box]
+        self.base += 1
+        self.click_layer.show(())
+        self.show_maps()
+        self.edited.emit("import", (), source)
+        self.changed.emit()
+        return entry
+
+    @property
+    def started(self) -> bool:
+        """Whether the prediction stands on a mask that the user chose to start from."""
+        return self._start in self.history.done
 
     def show_prediction(self) -> None:
         """Draw the prediction and all that hangs on it."""
@@ -258,7 +273,7 @@ class OpenCase(QObject):
         entry = self.history.record("accept")
         entry.boxes.append(box)
         self._labels_changed()
-        self.edited.emit("accept", self.history.clicks)
+        self.edited.emit("accept", self.history.clicks, "")
         self.changed.emit()
         return entry
 
@@ -285,7 +300,7 @@ class OpenCase(QObject):
         for _ in range(strokes):
             self.history.record("stroke")
         self._labels_changed()
-        self.edited.emit("stroke", self.history.clicks)
+        self.edited.emit("stroke", self.history.clicks, "")
         self.changed.emit()
 
     def _labels_changed(self) -> None:

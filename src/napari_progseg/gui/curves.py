@@ -1,4 +1,4 @@
-"""Learning curves: loss, and Dice on the validation patients."""
+"""Learning curves: loss, and Dice on the validation patients where there is one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from .feed import RunFeed
 from .parts import GRID
 from .theme import Look, class_colour
 
+_ERRORS = {"l1": "error (L1)", "mse": "error (squared)"}
 _HEIGHT = 104
 _AXIS_LABEL = 12
 
 
 class Curves(QWidget):
-    """Two plots over one step axis, in the theme's colours."""
+    """Two plots over one step axis, in the theme's colours; of a restoration run the error alone, as high as both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,6 +24,8 @@ class Curves(QWidget):
         self.dice.setYRange(0, 1.05, padding=0)
         self.dice.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.dice.setXLink(self.loss)
+        self.loss.getPlotItem().setLabel("bottom", "step")
+        self.loss.getPlotItem().showLabel("bottom", False)
         self.dice.getPlotItem().setLabel("bottom", "step")
         self.dice.setFixedHeight(_HEIGHT + _AXIS_LABEL)
         self._loss = self.loss.plot([], [])
@@ -59,6 +62,7 @@ class Curves(QWidget):
 
     def show_feed(self, feed: RunFeed | None) -> None:
         """Draw the curves of a run."""
+        self._show_axes(feed)
         losses = feed.losses if feed else []
         self._loss.setData([step for step, _ in losses], [loss for _, loss in losses])
         means = [(v.step, v.mean_dice) for v in feed.validations if v.mean_dice is not None] if feed else []
@@ -67,6 +71,17 @@ class Curves(QWidget):
         shown = best is not None and best.mean_dice is not None
         self._best.setData([best.step] if shown else [], [best.mean_dice] if shown else [])
         self._show_classes(feed.class_curves() if feed else {})
+
+    def _show_axes(self, feed: RunFeed | None) -> None:
+        alone = feed is not None and feed.restores
+        axis = self.loss.getPlotItem().getAxis("left")
+        name = _ERRORS[feed.error] if alone else "loss"
+        if name == axis.labelText:
+            return
+        axis.setLabel(name)
+        self.dice.setHidden(alone)
+        self.loss.setFixedHeight(2 * _HEIGHT + _AXIS_LABEL + GRID if alone else _HEIGHT)
+        self.loss.getPlotItem().showLabel("bottom", alone)
 
     def _show_classes(self, curves: dict[str, list[tuple[int, float]]]) -> None:
         if len(curves) < 2:

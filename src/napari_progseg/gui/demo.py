@@ -175,7 +175,7 @@ class Tour:
         dock, wait = self.dock, self.driver.wait
         form, runs, case = dock.train, dock.desk.runs, dock.desk.case
         dock.show_part("Train")
-        form.mode.setCurrentIndex(form.mode.findData("interactive"))
+        form.choose_mode("interactive")
         dock.results.overlay.setChecked(True)
         form.minutes.setValue(self.minutes)
         form.advanced.batch.value = _BATCH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,16 @@ from .canvas import CanvasText
 from .case import OpenCase
 from .compare import LARGE_VOXELS, Tally
 from .history import Entry
-from .layers import warm_up
+from .layers import PREFIX, warm_up
 from .reading import ReadCase, read_case
 from .runs import Runs
 from .saving import Keeper
+from .startmask import StartMask, file_values, layer_values, mask_of
 from .tools import Tools
 from .wording import canvas_text, mean, run_number, thousands
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
     from napari.viewer import Viewer
 
 SAMPLE = {"patients": 6, "labelled": 4, "seed": 0}
@@ -248,13 +250,41 @@ class Desk(QObject):
         if self.case is not None and not self.answerer.predict(self.case):
             self.said.emit("There is no trained model yet, so nothing was predicted. Start a run in the Train tab.")
 
+    def start_from_layer(self, layer: Labels) -> None:
+        """Go on from the mask of a labels layer; refused with a sentence if it does not lie on the image's grid."""
+        case = self.case
+        try:
+            values = layer_values(layer, case.image, case.volume.geometry)
+        except UserError as error:
+            self.said.emit(str(error))
+            return
+        self._take_mask(case, lambda: mask_of(values, case.classes, layer.name.removeprefix(PREFIX)))
+
+    def start_from_file(self, path: Path) -> None:
+        """Go on from the mask of a labels file on the image's grid."""
+        case = self.case
+        self._take_mask(case, lambda: mask_of(file_values(path, case.volume.geometry), case.classes, path.name))
+
+    def _take_mask(self, case: OpenCase, read: Callable[[], StartMask]) -> None:
+        def taken(mask: StartMask | Problem) -> None:
+            if isinstance(mask, Problem):
+                self.said.emit(mask.text)
+            elif case is self.case:
+                self.answerer.cancel()
+                case.start_from(mask.labels, mask.source)
+                case.pick_tool()
+                if mask.left_out:
+                    self.said.emit(mask.left_out)
+
+        self._work("Taking over a mask…", called(read), taken)
+
     def use_run(self, run: Path | None) -> None:
         """Let this run answer clicks (if it can) and predict; None leaves it to the newest."""
         self.chosen_run = run
         self._choose_models()
 
     def _choose_models(self) -> None:
-        usable = [row for row in self.runs.rows if row.usable]
+        usable = [row for row in self.runs.rows if row.usable]  # not those that restore images
         chosen = [row for row in usable if row.path == self.chosen_run]
         clicking = [row for row in chosen if row.task == "interactive"] or [
             row for row in usable if row.task == "interactive"
@@ -294,20 +324,22 @@ class Desk(QObject):
         self._ask_preview()
 
     def _ask_preview(self) -> None:
-        """Ask the run for the case on screen, once per run and case."""
-        if self.case is None or not self.runs.live or self.runs.feed.state != "running":
+        """Ask the run for the case on screen, once per run and case; restored slices are shown without any, too."""
+        if not self.runs.live or self.runs.feed.state != "running":
             return
-        wanted = (self.runs.run, self.case.id)
-        if wanted != self._asked_preview:
+        feed = self.runs.feed
+        case = self.case.id if self.case is not None else feed.cases[0] if feed.restores and feed.cases else None
+        wanted = (self.runs.run, case)
+        if case is not None and wanted != self._asked_preview:
             self._asked_preview = wanted
-            self.runs.preview(self.case.id)
+            self.runs.preview(case)
 
     def _previewed(self, preview: Preview) -> None:
         case = self.case
         if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
             return
-        # a mask that came from the user's clicks is theirs; training never replaces it
-        if case.history.clicks and self.answerer.run is not None:
+        # a mask that came from the user's clicks or choice is theirs; training never replaces it
+        if case.started or (case.history.clicks and self.answerer.run is not None):
             return
         source = f"{run_number(self.runs.run.name)} · step {thousands(preview.step)}"
         if preview.labels.size > LARGE_VOXELS and case.tally is not None:

@@ -49,6 +49,9 @@ class ProgSegDock(QWidget):
         self.results = Results(self.desk)
         self.footer = Footer(self.desk.runs)
         self.tabs = self._make_tabs()
+        self.patients.learn.pressed.connect(self._learn_from_all)
+        self.train.minutes.valueChanged.connect(self.patients.learn.set_minutes)
+        self.patients.learn.set_minutes(self.train.minutes.value())
         self.setMinimumWidth(360)
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, GRID, GRID, GRID // 2)
@@ -132,6 +135,10 @@ class ProgSegDock(QWidget):
     def _shortcut(self) -> None:
         self.tabs.setCurrentIndex(self.sender().property("part"))
 
+    def _learn_from_all(self) -> None:
+        self.show_part("Train")
+        self.train.learn_from_all()
+
     def _case_changed(self) -> None:
         if self.desk.case is not None and self.tabs.currentWidget() is self.patients:
             self.show_part("Annotate")
@@ -154,6 +161,7 @@ class ProgSegDock(QWidget):
 
     def _theme_changed(self, event: Any = None) -> None:
         look = Look(self._viewer)
+        self.train.set_look(look)
         self.results.set_look(look)
         self.footer.set_look(look)
         self.banner.set_look(look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..training.events import (
     Checkpointed,
@@ -14,13 +15,16 @@ from ..training.events import (
     Finished,
     Paused,
     Previewed,
+    Restored,
     Said,
     Started,
     StepDone,
     Validated,
 )
+from .modes import MODES, Mode
 
 MOST_LOSSES = 2000
+_RECENT = 10
 ENDED = ("finished", "stopped", "failed", "dead")
 
 
@@ -32,12 +36,21 @@ class RunFeed:
     ----------
     name : str
         Name of the run folder.
-    task : str
-        ``segmentation`` or ``interactive``.
+    mode : Mode
+        How it learns.
+    cases : tuple of str
+        What it learns from.
+    start : Path or None
+        The run it began with.
+    error : {"l1", "mse"}
+        How restored images are compared.
     """
 
     name: str
-    task: str = "segmentation"
+    mode: Mode = MODES["segmentation"]
+    cases: tuple[str, ...] = ()
+    start: Path | None = None
+    error: str = "l1"
     state: str = "starting"
     sentence: str = ""
     step: int = 0
@@ -48,6 +61,7 @@ class RunFeed:
     best: Validated | None = None
     checkpoint_step: int | None = None
     message: str = ""
+    said: list[str] = field(default_factory=list)
 
     def update(self, events: Iterable[Event]) -> None:
         """Take in new events, oldest first."""
@@ -72,13 +86,14 @@ class RunFeed:
                 self.state = "running"
             case Said(text=text):
                 self.message = text
+                self.said.append(text)
             case Finished(step=step, seconds=seconds, reason=reason):
                 self.state = "stopped" if reason == "stopped" else "finished"
                 self.step, self.seconds = step, seconds
                 self.progress = self.progress if reason == "stopped" else 1.0
             case Failed(message=message):
                 self.state, self.message = "failed", message
-            case Previewed():
+            case Previewed() | Restored():
                 pass
 
     def _forget_after(self, step: int) -> None:
@@ -111,6 +126,25 @@ class RunFeed:
     def best_dice(self) -> float | None:
         """Best mean Dice on the validation cases."""
         return self.best.mean_dice if self.best else None
+
+    @property
+    def restores(self) -> bool:
+        """Whether it learns to restore images, so that there is an error and no Dice."""
+        return not self.mode.needs_labels
+
+    @property
+    def newest_error(self) -> float | None:
+        """Mean error of the restored images over the last steps; None for other modes."""
+        recent = [loss for _, loss in self.losses[-_RECENT:]]
+        return sum(recent) / len(recent) if self.restores and recent else None
+
+    def trend(self, points: int = 60) -> list[float]:
+        """Return Dice at the validations, or the error averaged into at most so many points."""
+        if not self.restores:
+            return [each.mean_dice for each in self.validations if each.mean_dice is not None]
+        width = max(1, len(self.losses) // points)
+        parts = [self.losses[n : n + width] for n in range(0, len(self.losses), width)]
+        return [sum(loss for _, loss in part) / len(part) for part in parts]
 
     @property
     def gain(self) -> float | None:

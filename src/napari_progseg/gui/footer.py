@@ -9,11 +9,14 @@ from .feed import RunFeed
 from .parts import GRID, Sparkline
 from .runs import Runs
 from .theme import Look
-from .wording import SHORT_MODES, dice_number, duration, run_number, thousands
+from .wording import dice_number, duration, run_number, thousands
+
+_DICE_TIP = "Mean Dice on the validation patients"
+_ERROR_TIP = "Error of the restored images: lower is better"
 
 
 class Footer(QWidget):
-    """Mode, step, Dice, time left, and *Pause* and *Stop*. Keeps its place when nothing runs."""
+    """Mode, step, Dice or error, time left, and *Pause* and *Stop*. Keeps its place when nothing runs."""
 
     def __init__(self, runs: Runs) -> None:
         super().__init__()
@@ -21,7 +24,6 @@ class Footer(QWidget):
         self.text = QElidingLabel()
         self.left = QLabel()
         self.spark = Sparkline()
-        self.spark.setToolTip("Mean Dice on the validation patients")
         self.pause = QPushButton("Pause")
         self.pause.setToolTip("Pause the run after its current step; it keeps its place")
         self.pause.clicked.connect(runs.pause)
@@ -68,7 +70,8 @@ class Footer(QWidget):
             self.left.setText(
                 "stopping…" if self._stopping else "paused" if runs.feed.state == "paused" else left and f"{left} left"
             )
-            self.spark.set_values([v.mean_dice for v in runs.feed.validations if v.mean_dice is not None])
+            self.spark.set_values(runs.feed.trend())
+            self.spark.setToolTip(_ERROR_TIP if runs.feed.restores else _DICE_TIP)
             self.pause.setText("Continue" if runs.feed.state == "paused" else "Pause")
         for button in (self.pause, self.stop):
             button.setEnabled(live and not self._stopping)
@@ -77,7 +80,7 @@ class Footer(QWidget):
 
 def job_text(feed: RunFeed) -> str:
     """Write the line of a run, such as ``run 0001 · clicks · step 1 240 · Dice 0.872 ▲ 0.020``."""
-    parts = [run_number(feed.name), SHORT_MODES.get(feed.task, feed.task)]
+    parts = [run_number(feed.name), feed.mode.short]
     if feed.state == "starting":
         return " · ".join([*parts, "starting…"])
     parts.append(f"step {thousands(feed.step)}")
@@ -85,4 +88,6 @@ def job_text(feed: RunFeed) -> str:
         gain = feed.gain
         trend = "" if gain is None or abs(gain) < 5e-4 else f" {'▲' if gain > 0 else '▼'} {abs(gain):.3f}"
         parts.append(f"Dice {dice_number(feed.dice)}{trend}")
+    if feed.newest_error is not None:
+        parts.append(f"error {feed.newest_error:.3f}")
     return " · ".join(parts)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..guidance.clicks import Click
 
 Region = tuple[slice, slice, slice]
-Kind = Literal["clicks", "stroke", "accept"]
+Kind = Literal["clicks", "stroke", "accept", "start"]
 MOST_ENTRIES = 1000
 
 
@@ -62,12 +62,13 @@ class Box:
 
 @dataclass(eq=False)
 class Entry:
-    """One step: clicks changed, a stroke was painted, or a mask was accepted."""
+    """One step: clicks changed, a stroke was painted, a mask was accepted, or one was started from."""
 
     kind: Kind
     before: tuple[Click, ...]
     after: tuple[Click, ...]
     boxes: list[Box] = field(default_factory=list)
+    source: str = ""  # of the mask that was started from
 
 
 class History:

@@ -128,6 +128,15 @@ def add_agreement(viewer: Viewer, values: NDArray[np.uint8], image: Layer) -> La
     return layer
 
 
+def look_at(viewer: Viewer, labels: NDArray[Any], geometry: Geometry) -> None:
+    """Show the middle of the labels, (Z, Y, X), or of the volume where there are none."""
+    labelled = np.flatnonzero([plane.any() for plane in labels])
+    z = int(labelled[len(labelled) // 2]) if len(labelled) else labels.shape[0] // 2
+    middle = [z, *(n // 2 for n in labels.shape[1:])]
+    viewer.dims.point = [index * step for index, step in zip(middle, geometry.spacing_zyx_mm, strict=True)]
+    viewer.reset_view()
+
+
 def redraw(layer: Labels) -> None:
     """Show what was changed in place, and nothing more."""
     layer.refresh(extent=False, thumbnail=False, highlight=False)

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 from .theme import Look
 
 GRID = 8
+_VERY_WIDE = 10_000
 
 
-def note(text: str = "", *, faint: bool = True) -> QLabel:
-    """Make a wrapping label; faint ones are secondary."""
-    label = QLabel(text)
-    label.setWordWrap(True)
+class Note(QLabel):
+    """A wrapping text that keeps room for so many lines, so that nothing below it moves when the text changes."""
+
+    def __init__(self, text: str, lines: int) -> None:
+        super().__init__(text)
+        self._lines = lines
+        self.setWordWrap(True)
+        if lines > 1:
+            self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802  Qt's name
+        """Return the height of the text, or of the room that is kept."""
+        return max(super().heightForWidth(width), self._room())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """Return the smallest size."""
+        return super().minimumSizeHint().expandedTo(QSize(0, self._room()))
+
+    def _room(self) -> int:
+        frame = super().heightForWidth(_VERY_WIDE) - self._text_height(1)
+        return max(frame, 0) + self._text_height(self._lines)
+
+    def _text_height(self, lines: int) -> int:
+        place = QRect(0, 0, _VERY_WIDE, _VERY_WIDE)
+        return self.fontMetrics().boundingRect(place, Qt.TextFlag.TextWordWrap, "\n".join("x" * lines)).height()
+
+
+def note(text: str = "", *, faint: bool = True, lines: int = 1) -> Note:
+    """Make a wrapping text with room for so many lines; faint ones are secondary."""
+    label = Note(text, lines)
     label.setProperty("faint", faint)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
@@ -35,6 +62,20 @@ def swatch(colour: str, size: int = 12) -> QIcon:
     """Make a square icon of a colour."""
     pixmap = QPixmap(size, size)
     pixmap.fill(QColor(colour))
+    return QIcon(pixmap)
+
+
+def arrow(colour: str, *, down: bool, size: int = 12) -> QIcon:
+    """Make an icon of a small triangle that points down or to the right."""
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    points = [(2, 4), (10, 4), (6, 9)] if down else [(4, 2), (9, 6), (4, 10)]
+    painter.drawPolygon([QPointF(x * size / 12, y * size / 12) for x, y in points])
+    painter.end()
     return QIcon(pixmap)
 
 

@@ -25,6 +25,7 @@ from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Fi
 from .casetable import GRID as GRID_COLUMN
 from .compare import LARGE_VOXELS
 from .desk import Desk
+from .learn import LearnFromAll
 from .newproject import NewProject
 from .parts import GRID, heading, note
 from .wording import counted
@@ -105,6 +106,7 @@ class Patients(QStackedWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self.view.activated.connect(self._activated)  # double click and Enter
         self.summary = note()
+        self.learn = LearnFromAll(self._desk)
         self.open = QPushButton("Open")
         self.open.setToolTip("Open the chosen patient (double click, Enter)")
         self.open.clicked.connect(self._open_chosen)
@@ -119,6 +121,7 @@ class Patients(QStackedWidget):
         column.addWidget(self.filter)
         column.addWidget(self.view, 1)
         column.addWidget(self.summary)
+        column.addWidget(self.learn)
         column.addLayout(buttons)
         return page
 

@@ -20,9 +20,10 @@ from .desk import Desk
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
 from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, Look, class_colour
-from .wording import SHORT_MODES, dice_number, duration, mean, run_number
+from .wording import dice_number, duration, mean, run_number
 
 _SURE_MS = 4000
+_RESTORES = "This run has learned to restore images; start a training from it in the Train tab"
 
 
 class Results(QWidget):
@@ -40,12 +41,15 @@ class Results(QWidget):
         column.setSpacing(GRID)
         self.title = heading("No run yet")
         self.curves = Curves()
+        self.said = note()
+        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
         column.addWidget(self.curves)
         column.addWidget(heading("This patient"))
         column.addLayout(self._case_part())
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
+        column.addWidget(self.said)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -80,7 +84,6 @@ class Results(QWidget):
         self.runs.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.runs.itemSelectionChanged.connect(self._refresh_buttons)
         self.use = QPushButton("Use")
-        self.use.setToolTip("Let this run's best model answer clicks and predict")
         self.use.clicked.connect(self._use)
         self.show_curves = QPushButton("Curves")
         self.show_curves.setToolTip("Show the learning curves of this run above")
@@ -146,11 +149,14 @@ class Results(QWidget):
     def _refresh_curves(self) -> None:
         feed = self._desk.runs.feed
         self.curves.show_feed(feed)
+        said = feed.said if feed is not None else []
+        self.said.setText(f"{run_number(feed.name).capitalize()} said: {' '.join(said)}" if said else "")
         if feed is None:
             self.title.setText("No run yet")
         else:
             best = "" if feed.best_dice is None else f" · best Dice {dice_number(feed.best_dice)}"
-            self.title.setText(f"{run_number(feed.name).capitalize()} · {feed.state}{best}")
+            error = "" if feed.newest_error is None else f" · error {feed.newest_error:.3f}"
+            self.title.setText(f"{run_number(feed.name).capitalize()} · {feed.state}{best}{error}")
 
     def _refresh_case(self) -> None:
         case = self._desk.case
@@ -187,10 +193,10 @@ class Results(QWidget):
         for number, row in enumerate(rows):
             texts = (
                 run_number(row.name).removeprefix("run "),
-                SHORT_MODES.get(row.task, row.task),
+                row.mode.short,
                 str(row.patients),
                 duration(row.seconds),
-                dice_number(row.dice),
+                dice_number(row.dice) if row.mode.needs_labels else "–",
                 "in use" if row.path in used else row.state if row.state not in ("finished",) else "",
             )
             for column, text in enumerate(texts):
@@ -215,6 +221,8 @@ class Results(QWidget):
         self.delete.setEnabled(row is not None)
         self.show_curves.setEnabled(row is not None and row.path != self._desk.runs.run)
         self.use.setEnabled(row is not None and row.usable)
+        restores = row is not None and not row.mode.needs_labels
+        self.use.setToolTip(_RESTORES if restores else "Let this run's best model answer clicks and predict")
         resumable = row is not None and row.state in ("stopped", "dead", "failed", "new")
         self.resume.setEnabled(resumable and not self._desk.runs.live)
 

@@ -15,8 +15,9 @@ from ..storage.atomic import delete_folder
 from ..training.config import RunConfig
 from . import engine
 from .background import Background, Job, Problem, called
-from .bridge import News, following
+from .bridge import News, Triplet, following
 from .feed import RunFeed
+from .modes import MODES, Mode, mode_of
 
 LIVE = ("running", "paused", "new")
 
@@ -27,13 +28,23 @@ class RunRow:
 
     path: Path
     name: str
-    task: str
+    mode: Mode
     state: str
     step: int
     patients: int
     seconds: float
     dice: float | None
-    usable: bool
+    trained: bool  # it has a checkpoint
+
+    @property
+    def task(self) -> str:
+        """What its network has learned."""
+        return self.mode.task
+
+    @property
+    def usable(self) -> bool:
+        """Whether its model can segment."""
+        return self.trained and self.task != "restoration"
 
 
 class Runs(QObject):
@@ -53,12 +64,14 @@ class Runs(QObject):
         self.rows: tuple[RunRow, ...] = ()
         self.feed: RunFeed | None = None
         self.run: Path | None = None
+        self.triplet: Triplet | None = None
         self.starting = False
 
     def set_project(self, project: Project | None) -> None:
         """Show the runs of another project; a run that is alive there is followed."""
         self.detach()
-        self.project, self.rows, self.feed, self.run = project, (), None, None
+        self.project, self.rows = project, ()
+        self.feed = self.run = self.triplet = None
         self.news.emit()
         self.refresh()
 
@@ -90,7 +103,7 @@ class Runs(QObject):
             return
         if self.run == row.path:
             self.detach()
-            self.run = self.feed = None
+            self.run = self.feed = self.triplet = None
             self.news.emit()
         self._background.start(f"deleting {row.name}", called(delete_folder, row.path), self._failed_only, self.refresh)
 
@@ -137,7 +150,8 @@ class Runs(QObject):
         """Follow a run from its first event."""
         self.detach()
         self.run = run_dir
-        self.feed = RunFeed(run_dir.name, task_of(run_dir))
+        self.triplet = None
+        self.feed = feed_of(run_dir)
         self._following = self._background.start(
             f"following {run_dir.name}", following(run_dir), self._news, self._ended
         )
@@ -180,6 +194,7 @@ class Runs(QObject):
             self.improved.emit()
         if news.preview is not None:
             self.previewed.emit(news.preview)
+        self.triplet = news.triplet or self.triplet
         if self.feed.state == "failed" != before[2]:
             self.failed.emit(self.feed.message)
         self.news.emit()
@@ -204,7 +219,7 @@ def list_runs(project: Project) -> tuple[RunRow, ...]:
             RunRow(
                 path,
                 path.name,
-                state.task,
+                feed_of(path).mode,
                 state.state,
                 state.step,
                 len(state.train_cases),
@@ -216,12 +231,14 @@ def list_runs(project: Project) -> tuple[RunRow, ...]:
     return tuple(rows)
 
 
-def task_of(run_dir: Path) -> str:
-    """Return the task of a run from its config."""
+def feed_of(run_dir: Path) -> RunFeed:
+    """Return what is known of a run from its settings alone."""
     try:
-        return RunConfig.model_validate_json((run_dir / "config.json").read_text(encoding="utf-8")).task
+        config = RunConfig.model_validate_json((run_dir / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "segmentation"
+        return RunFeed(run_dir.name, MODES["segmentation"])
+    start = None if config.init is None else Path(config.init)
+    return RunFeed(run_dir.name, mode_of(config), config.train, start, config.restoration.loss)
 
 
 def threads() -> int:

@@ -155,11 +155,12 @@ class Keeper(QObject):
         self._unsaved = True
         self._timer.start()
 
-    def _edited(self, what: str, clicks: Sequence[Click]) -> None:
+    def _edited(self, what: str, clicks: Sequence[Click], source: str) -> None:
         record = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "edit": what,
             "clicks": [click_record(click) for click in clicks],
+            **({"source": source} if source else {}),
         }
         try:
             self._journal.append(record)

@@ -8,28 +8,25 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
+from superqt import QCollapsible, QElidingLabel
 
 from ..errors import UserError
 from ..training.config import RunConfig
 from .advanced import Advanced
 from .desk import Desk
-from .parts import GRID, note, scrolled
+from .modes import MODES, Mode
+from .parts import GRID, arrow, note, scrolled
+from .picker import CasePicker
 from .runs import threads
-from .wording import MODES, counted, duration, run_number, training_sentence
-
-_PARTS = {"train": "learns", "validation": "checks", "test": "kept for the test"}
-_SUBTITLES = {
-    "segmentation": "Finds the structure without any click (baseline).",
-    "interactive": "Answers inside and outside clicks; without a click it predicts on its own.",
-}
+from .startfrom import StartFrom
+from .theme import Look
+from .triplet import TripletView
+from .wording import device_text, duration, nothing_to_start, run_number, start_sentence, training_sentence
 
 
 class Train(QWidget):
@@ -38,25 +35,26 @@ class Train(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._ticked: dict[str, bool] = {}
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
-        self.sentence = note(faint=False)
-        self.sentence.setMinimumHeight(3 * self.sentence.fontMetrics().height() + 4)
-        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.sentence = note(faint=False, lines=4)
+        self.triplet = TripletView()
+        self.picker = CasePicker()
+        self.picker.changed.connect(self.refresh)
         column.addWidget(self.sentence)
         column.addLayout(self._buttons())
         column.addLayout(self._form())
-        column.addWidget(self._patients())
+        column.addWidget(self.triplet)
+        column.addWidget(self.picker, 1)
         column.addWidget(self._advanced())
-        column.addStretch(1)
         outer.addWidget(scrolled(page))
         desk.project_changed.connect(self._project_changed)
-        desk.cases_changed.connect(self._list_patients)
+        desk.cases_changed.connect(self._list_cases)
         desk.busy_changed.connect(self._device_changed)
+        desk.runs.listed.connect(self.refresh)
         desk.runs.news.connect(self.refresh)
         self.refresh()
 
@@ -83,28 +81,32 @@ class Train(QWidget):
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.progress.setSizePolicy(policy)
+        self.report = QElidingLabel()
+        self.report.setProperty("faint", True)
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
         column.addLayout(row)
         column.addWidget(self.progress)
+        column.addWidget(self.report)
         return column
 
     def _form(self) -> QFormLayout:
         self.mode = QComboBox()
-        for task, name in MODES.items():
-            self.mode.addItem(name, task)
-        self.mode.currentIndexChanged.connect(self.refresh)
-        self.about = note()
+        for mode in MODES.values():
+            self.mode.addItem(mode.title, mode.key)
+            self.mode.setItemData(self.mode.count() - 1, mode.about, Qt.ItemDataRole.ToolTipRole)
+        self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.mode.setMinimumContentsLength(12)
+        self.mode.currentIndexChanged.connect(self._list_cases)
+        self.about = note(lines=2)
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.1, 10_000)
         self.minutes.setDecimals(1)
         self.minutes.setValue(5)
         self.minutes.setSuffix(" min")
         self.minutes.valueChanged.connect(self.refresh)
-        self.begin = QComboBox()
-        self.begin.addItem("scratch")
-        self.begin.setEnabled(False)
-        self.begin.setToolTip("Runs start from scratch; a stopped run can be resumed in the Results tab")
+        self.begin = StartFrom()
+        self.begin.currentIndexChanged.connect(self.refresh)
         form = QFormLayout()
         form.setSpacing(GRID)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -115,21 +117,6 @@ class Train(QWidget):
         form.addRow("Start from", self.begin)
         return form
 
-    def _patients(self) -> QWidget:
-        self.patients = QListWidget()
-        self.patients.setToolTip("Tick the labelled patients that this run uses")
-        self.patients.setMinimumHeight(120)
-        self.patients.setSpacing(2)
-        self.patients.itemChanged.connect(self._item_changed)
-        self.patients_title = note("Labelled patients", faint=False)
-        box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID // 2)
-        column.addWidget(self.patients_title)
-        column.addWidget(self.patients, 1)
-        return box
-
     def _advanced(self) -> QCollapsible:
         self.advanced = Advanced(self.refresh)
         self.folded = QCollapsible("Advanced")
@@ -137,23 +124,32 @@ class Train(QWidget):
         self.folded.toggleButton().setStyleSheet(
             "QPushButton { text-align: left; border: none; background: transparent; }"
         )
-        self.folded.addWidget(self.advanced.form.native)
+        self.folded.layout().setContentsMargins(0, 0, 0, 0)
+        self.folded.addWidget(self.advanced.form)
         self.folded.collapse(animate=False)
         return self.folded
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self.folded.setCollapsedIcon(arrow(look.text, down=False))
+        self.folded.setExpandedIcon(arrow(look.text, down=True))
 
     # --- what the form says -------------------------------------------------------------------------------------
 
     @property
-    def task(self) -> str:
-        """The chosen task."""
-        return self.mode.currentData()
+    def chosen_mode(self) -> Mode:
+        """The chosen mode."""
+        return MODES[self.mode.currentData()]
+
+    def choose_mode(self, key: str) -> None:
+        """Choose a mode by its key."""
+        self.mode.setCurrentIndex(self.mode.findData(key))
 
     def chosen(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the ticked patients: those to learn from, and those to check on."""
-        project = self._desk.project
-        ticked = [case for case, on in self._ticked.items() if on]
-        if project is None or not ticked:
-            return (), ()
+        """Return the ticked cases: those to learn from, and those to check on (none where no labels are needed)."""
+        project, ticked = self._desk.project, self.picker.ticked()
+        if project is None or not self.chosen_mode.needs_labels:
+            return tuple(ticked), ()
         checks = tuple(case for case in ticked if case in project.split.validation)
         learns = tuple(case for case in ticked if case not in checks)
         if not learns:
@@ -165,7 +161,18 @@ class Train(QWidget):
     def config(self) -> RunConfig:
         """Return the settings of the run that *Start* would start."""
         learns, checks = self.chosen()
-        return self.advanced.config(self.task, self.minutes.value(), learns, checks)
+        begin = self.begin.row
+        return self.advanced.config(
+            self.chosen_mode, self.minutes.value(), learns, checks, None if begin is None else begin.path
+        )
+
+    def learn_from_all(self) -> None:
+        """Start to learn from all scans that are not kept for the test, from scratch and for the time that is set."""
+        self.choose_mode("restoration")
+        self.picker.tick_all_scans()
+        self._list_cases()
+        self.begin.begin_anew()
+        self._start()
 
     def _start(self) -> None:
         try:
@@ -176,67 +183,77 @@ class Train(QWidget):
     # --- state --------------------------------------------------------------------------------------------------
 
     def _project_changed(self) -> None:
-        self._ticked.clear()
-        self._list_patients()
+        self.picker.forget()
+        self.begin.forget()
+        self._list_cases()
 
     def _device_changed(self) -> None:
         if self._desk.device.startswith("GPU") and self.advanced.preset.value == "tiny":
             self.advanced.choose_preset("default")
         self.refresh()
 
-    def _list_patients(self) -> None:
-        project = self._desk.project
-        if project is None:
-            return
-        split = project.split
-        completed = [case.id for case in project.completed]
-        self._ticked = {case: self._ticked.get(case, case not in split.test) for case in completed}
-        self.patients.blockSignals(True)
-        self.patients.clear()
-        for case in completed:
-            part = next((text for name, text in _PARTS.items() if case in getattr(split, name)), "")
-            item = QListWidgetItem(f"{case}  ·  {part}" if part else case)
-            item.setData(Qt.ItemDataRole.UserRole, case)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if self._ticked[case] else Qt.CheckState.Unchecked)
-            self.patients.addItem(item)
-        self.patients.blockSignals(False)
-        self.refresh()
-
-    def _item_changed(self, item: QListWidgetItem) -> None:
-        self._ticked[item.data(Qt.ItemDataRole.UserRole)] = item.checkState() == Qt.CheckState.Checked
+    def _list_cases(self, *_: object) -> None:
+        if self._desk.project is not None:
+            self.picker.show_cases(self._desk.project, self.chosen_mode)
         self.refresh()
 
     def refresh(self, *_: object) -> None:
         """Show what would happen, or what happens."""
+        runs = self._desk.runs
+        if runs.live and self.chosen_mode is not runs.feed.mode:
+            self.choose_mode(runs.feed.mode.key)  # which comes back here
+            return
+        self.begin.show_choices(runs.rows, self.chosen_mode)
+        begin = self.begin.row
+        self.advanced.show_for(self.chosen_mode, None if begin is None else begin.mode)
+        self.about.setText(self.chosen_mode.about)
+        self.triplet.setVisible(not self.chosen_mode.needs_labels)
+        self.triplet.show_triplet(runs.triplet, runs.feed.name if runs.feed else "")
+        self._refresh_report()
+        self._refresh_sentence()
+        self._refresh_buttons()
+
+    @property
+    def possible(self) -> bool:
+        """Whether the form says all that a run needs."""
+        return bool(self.chosen()[0]) and (self.begin.has_restoration or not self.chosen_mode.needs_start)
+
+    def _refresh_sentence(self) -> None:
         runs, project = self._desk.runs, self._desk.project
-        if runs.live:
-            self.mode.setCurrentIndex(max(0, self.mode.findData(runs.feed.task)))
-        learns, checks = self.chosen()
-        self.about.setText(_SUBTITLES[self.task])
-        self.patients_title.setText(f"Labelled patients ({counted(sum(self._ticked.values()), 'ticked', 'ticked')})")
         if project is None:
             self.sentence.setText("Open a project in the Patients tab first.")
         elif runs.live and runs.feed.sentence:
             self.sentence.setText(runs.feed.sentence)
-        else:
-            device = f"this {self._desk.device.split(' · ')[0]}" if self._desk.device else "this computer"
-            if device == "this CPU":
-                device = f"{counted(threads(), 'CPU core')}"
+        elif not self.possible:
             self.sentence.setText(
-                training_sentence(self.task, project.classes, len(learns), len(checks), self.minutes.value(), device)
+                nothing_to_start(self.chosen_mode, len(project.completed), self.begin.has_restoration)
             )
-        self._refresh_buttons(bool(learns))
+        else:
+            learns, checks = self.chosen()
+            row = self.begin.row
+            begin = "" if row is None else start_sentence(row.name, row.task, row.patients, row.dice)
+            device = device_text(self._desk.device, threads())
+            minutes = self.minutes.value()
+            self.sentence.setText(
+                training_sentence(self.chosen_mode, project.classes, len(learns), len(checks), minutes, device, begin)
+            )
 
-    def _refresh_buttons(self, possible: bool) -> None:
+    def _refresh_report(self) -> None:
+        feed = self._desk.runs.feed
+        said = feed.said if feed is not None else []
+        self.report.setText(f"{run_number(feed.name).capitalize()}: {said[-1]}" if said else "")
+        self.report.setToolTip("\n".join(said))
+
+    def _refresh_buttons(self) -> None:
         runs = self._desk.runs
-        self.start.setEnabled(possible and not runs.live and not runs.starting)
+        self.start.setEnabled(self.possible and not runs.live and not runs.starting)
         self.start.setText(
             "Starting…" if runs.starting else f"Training {run_number(runs.feed.name)}" if runs.live else "Start"
         )
         paused = runs.live and runs.feed.state == "paused"
-        for part in (self.mode, self.minutes, self.patients, self.folded):
+        for part in (self.mode, self.minutes, self.picker, self.folded):
             part.setEnabled(not runs.live)
+        self.begin.setEnabled(not runs.live and self.begin.count() > 0)
         self.pause.setText("Continue" if paused else "Pause")
         for button in (self.pause, self.stop):
             button.setEnabled(runs.live)

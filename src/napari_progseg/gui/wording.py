@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..volume import LabelClass
+from .modes import Mode
 
 NOT_AVAILABLE = "n/a"
 _LINE = 46
-MODES = {"segmentation": "Automatic masks", "interactive": "Masks from clicks"}
-SHORT_MODES = {"segmentation": "automatic", "interactive": "clicks"}
 
 
 def thousands(number: int) -> str:
@@ -85,18 +84,72 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def start_text(run: str, mode: str, patients: int, dice: float | None) -> str:
+    """Name a run to start from, such as ``0003 · restoration · 38 scans`` or ``0007 · clicks · Dice 0.872``."""
+    learned = counted(patients, "scan") if dice is None else f"Dice {dice_number(dice)}"
+    return f"{run_number(run).removeprefix('run ')} · {mode} · {learned}"
+
+
+def device_text(device: str, threads: int) -> str:
+    """Name where a run will train, from what is known of the device."""
+    kind = device.split(" · ")[0]
+    return {"": "this computer", "CPU": counted(threads, "CPU core")}.get(kind, f"this {kind}")
+
+
 def training_sentence(
-    task: str, classes: Sequence[LabelClass], train: int, validation: int, minutes: float, device: str
+    mode: Mode,
+    classes: Sequence[LabelClass],
+    train: int,
+    validation: int,
+    minutes: float,
+    device: str,
+    start: str = "",
 ) -> str:
-    """Say what *Start* will do, or what is missing before it can."""
-    if train == 0:
-        return "Tick at least one labelled patient to train on."
+    """Say what *Start* will do; `start` names the run it begins with and what that run has learned."""
     names = [each.name for each in classes]
     what = ", ".join(names) if len(names) <= 3 else counted(len(names), "structure")
-    goal = f"Learn {what}" if task == "segmentation" else f"Learn to turn clicks into {what}"
-    text = f"{goal} from {counted(train, 'patient')}"
-    text += f", checked on {counted(validation, 'other', 'others')}" if validation else ", without a check on others"
-    return f"{text}; {minutes:g} min on {device}. You can go on working meanwhile."
+    if not mode.needs_labels:
+        text = f"learn what {counted(train, 'scan')} look like by restoring distorted pieces; no labels needed"
+    else:
+        goal = f"learn {what}" if mode.task == "segmentation" else f"learn to turn clicks into {what}"
+        checked = f"checked on {counted(validation, 'other', 'others')}" if validation else "without a check on others"
+        text = f"{goal} from {counted(train, 'patient')}, {checked}"
+    text = f"start from {start}, then {text}" if start else text
+    return f"{text[0].upper()}{text[1:]}; {minutes:g} min on {device}."
+
+
+def start_sentence(run: str, task: str, patients: int, dice: float | None) -> str:
+    """Name a run within a sentence with what it has learned."""
+    if task == "restoration":
+        return f"{run_number(run)} (learned from {counted(patients, 'scan')})"
+    return run_number(run) if dice is None else f"{run_number(run)} (Dice {dice_number(dice)})"
+
+
+def nothing_to_start(mode: Mode, completed: int, has_restoration: bool) -> str:
+    """Say what is missing before a mode can start; `completed` patients are labelled completely."""
+    if not mode.needs_labels:
+        return "Tick at least one scan to learn from."
+    if not completed:
+        return (
+            "No patient is labelled completely yet: label one in the Annotate tab and press Completed. "
+            "Learning from all scans needs no labels."
+        )
+    if mode.needs_start and not has_restoration:
+        return (
+            "This mode starts from what all scans teach, and no run has learned that yet. "
+            "Press “Learn from all scans” in the Patients tab first."
+        )
+    return "Tick at least one labelled patient to train on."
+
+
+def learning_sentence(scans: int, minutes: float, device: str) -> str:
+    """Say what learning from all scans does."""
+    return f"Needs no labels: the network gets to know {counted(scans, 'scan')}. {minutes:g} min on {device}."
+
+
+def learned_sentence(run: str, scans: int) -> str:
+    """Say what a run over all scans is good for."""
+    return f"{run_number(run).capitalize()} learned from {counted(scans, 'scan')}: trainings can start from it."
 
 
 def outside_sentence(values: Sequence[int], classes: Sequence[LabelClass]) -> str:
