@@ -41,7 +41,7 @@ def test_the_commands_of_the_tutorial_run_in_their_order(tmp_path: Path, monkeyp
     assert Path("study/runs/0003-longer/checkpoints/last.json").is_file()
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
