@@ -57,11 +57,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ClickTensor]:
 
 
 def prepared(
-    plan: Plan, labels: Tensor | None = None, network: nn.Module | None = None, seed: int = 0
+    plan: Plan,
+    labels: Tensor | None = None,
+    network: nn.Module | None = None,
+    seed: int = 0,
+    progress: float = 1.0,
 ) -> tuple[Tensor, Targets]:
     images, usual = batch()
+    given = usual if labels is None else labels
     generator = torch.Generator().manual_seed(seed)
-    return Interactive(plan).prepare(images, usual if labels is None else labels, network or Stubborn(), 1.0, generator)
+    return Interactive(plan).prepare(images, given, network or Stubborn(), progress, generator)
 
 
 def plan_with(plan_of: PlanOf, **clicks: Any) -> Plan:
@@ -74,6 +79,19 @@ def test_one_to_five_clicks_occur(plan_of: PlanOf, drawn: list[ClickTensor]) -> 
     assert set(drawn[-1].valid.sum(1).tolist()) == {1, 2, 3, 4, 5}
     assert inputs.shape == (64, 4, 16, 16)
     assert targets.read.sum(1).tolist() == [1] * 64
+
+
+def test_clicks_begin_after_their_share_of_the_run_and_cost_no_prediction_before(
+    plan_of: PlanOf, drawn: list[ClickTensor]
+) -> None:
+    plan, network = plan_with(plan_of, after=0.5), Stubborn()
+    inputs, targets = prepared(plan, network=network, progress=0.49)
+    assert not drawn[-1].valid.any()
+    assert not inputs[:, 1:].any()
+    assert targets.read.all()
+    assert network.seen == []
+    prepared(plan, network=network, progress=0.5)
+    assert drawn[-1].valid.any(1).all()
 
 
 def test_the_network_is_left_in_training_mode(plan_of: PlanOf) -> None:
