@@ -23,6 +23,7 @@ from napari_progseg.inference.model import choose_device, forward
 from napari_progseg.networks import build_network
 from napari_progseg.project import Project
 from napari_progseg.samples import write_cohort
+from napari_progseg.schedules.course import Course
 from napari_progseg.tasks import build_task
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
 from napari_progseg.training.fit import Clock, Trainee, fit
@@ -63,7 +64,8 @@ def setup(project: Project, task: str, dims: int) -> Setup:
     sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, MARGIN)
     learning = build_task(config, plan)
     trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
-    loop = fit(trainee, learning, sampler, plan, config, Clock(), lambda *_: iter(()))
+    course = Course.constant(sampler.units, plan.patch, plan.batch)
+    loop = fit(trainee, learning, sampler, course, plan, config, Clock(), lambda *_: iter(()))
     return Setup(loop, _ceiling(config, plan, learning, device), plan.batch)
 
 

@@ -17,6 +17,7 @@ from napari_progseg.data.store import class_numbers, load_cases
 from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 from napari_progseg.samples.cohort import write_cohort
+from napari_progseg.schedules.course import Course
 from napari_progseg.training.config import PatchConfig
 from napari_progseg.volume import LabelClass
 
@@ -109,7 +110,8 @@ def test_a_plan_without_classes_needs_no_labels(project: Project, plan_of: Calla
 def test_patches_are_cut_from_cases_without_labels(project: Project, plan_of: Callable[..., Plan]) -> None:
     for patch in ((24, 32), (8, 24, 32)):
         plan = plan_of(task="restoration", window=None, patch=patch, batch=16)
-        batch = PatchSampler(load_cases(project, ["mr_001"], plan), plan, PatchConfig(foreground=1.0)).draw(0, 0)
+        sampler = PatchSampler(load_cases(project, ["mr_001"], plan), plan, PatchConfig(foreground=1.0))
+        batch = sampler.draw(Course.constant(sampler.units, patch, 16).at(0, 0, 0, 0), 0, 0)
         assert batch.images.shape == (16, 1, *patch)
         assert len(batch.images.flatten(1).unique(dim=0)) > 8, "drawn at random"
         assert not batch.labels.any()

@@ -19,6 +19,7 @@ from napari_progseg.inference.model import TrainedModel
 from napari_progseg.inference.predict import predict_volume
 from napari_progseg.networks import build_network
 from napari_progseg.project import Project
+from napari_progseg.schedules.course import Course
 from napari_progseg.tasks import build_task
 from napari_progseg.training.config import OptimiserConfig, RunConfig, StartConfig
 from napari_progseg.training.events import Event, Said, StepDone
@@ -43,7 +44,8 @@ def training(study: Project, config: RunConfig, validate: Any = silent) -> tuple
     trainee = Trainee.new(build_network(plan, seed=config.seed), config.optimiser)
     clock = Clock()
     clock.run()
-    return trainee, fit(trainee, build_task(config, plan), sampler, plan, config, clock, validate), plan, clock
+    course = Course.constant(sampler.units, plan.patch, plan.batch)
+    return trainee, fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validate), plan, clock
 
 
 @pytest.mark.parametrize("task", ["segmentation", "interactive"])
@@ -141,7 +143,9 @@ def test_carried_weights_learn_at_their_share_of_the_rate(
     clock = Clock()
     clock.run()
     before = {name: tensor.clone() for name, tensor in network.named_parameters()}
-    for number, event in enumerate(fit(trainee, build_task(config, plan), sampler, plan, config, clock, silent)):
+    course = Course.constant(sampler.units, plan.patch, plan.batch)
+    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, silent)
+    for number, event in enumerate(events):
         progress = number / 6
         share = rate * (min(1, progress / warmup) if warmup else 1)
         assert isinstance(event, StepDone)
@@ -191,7 +195,8 @@ def test_a_phantom_is_learned_by_heart(study: Project, config_of: ConfigOf) -> N
     trainee = Trainee.new(build_network(plan, seed=0), config.optimiser)
     clock = Clock()
     clock.run()
-    list(fit(trainee, build_task(config, plan), sampler, plan, config, clock, silent))
+    course = Course.constant(sampler.units, plan.patch, plan.batch)
+    list(fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, silent))
     model = TrainedModel(trainee.average, plan, config, torch.device("cpu"), "x", trainee.step, None)
     truth = study.labels("mr_000")
     assert truth is not None

@@ -19,6 +19,7 @@ from napari_progseg.inference.evaluate import evaluate_run
 from napari_progseg.inference.model import load_trained, load_weights
 from napari_progseg.project import Project
 from napari_progseg.restoration import apply, draw
+from napari_progseg.schedules.course import Course
 from napari_progseg.storage.atomic import read_json
 from napari_progseg.training import run as module
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
@@ -71,7 +72,8 @@ def trivial_losses(project: Project, run_dir: Path, config: RunConfig) -> tuple[
     """Mean error of the best single intensity, and of leaving the distorted patch as it is."""
     plan = Plan.model_validate(read_json(run_dir / "plan.json"))
     sampler = PatchSampler(load_cases(project, config.train, plan), plan, config.patches)
-    images = torch.cat([sampler.draw(step, 99).images for step in range(20)])
+    stage = Course.constant(sampler.units, plan.patch, plan.batch).at(0, 0, 0, 99)
+    images = torch.cat([sampler.draw(stage, step, 99).images for step in range(20)])
     source = torch.Generator().manual_seed(1)
     done = apply(images, draw(config.restoration, len(images), plan.patch, source))
     single = (done.targets - done.targets.median()).abs().mean()

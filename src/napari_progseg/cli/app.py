@@ -8,7 +8,9 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import UserError
+from . import adapt as adapting
 from . import files, machine, models, runs, study
+from . import rank as ranking
 from . import train as training
 
 BAD_INPUT = 2
@@ -56,7 +58,9 @@ def _options(
 for command in (
     files.init,
     files.check,
+    ranking.rank,
     training.train,
+    adapting.adapt,
     runs.watch,
     runs.pause,
     runs.resume,

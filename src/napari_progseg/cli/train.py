@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..training.config import Task
 
 TaskName = Literal["segmentation", "restoration", "interactive"]
+SampleChoice = Literal["all", "pdl", "pdl-dissimilar", "random"]
+PatchChoice = Literal["constant", "efficiency", "performance", "random"]
+FreezeChoice = Literal["none", "encoder", "last_k", "head"]
 
 
 def train(
@@ -25,7 +28,7 @@ def train(
         TaskName | None, typer.Option(help="What the network learns; preset progressive is interactive.")
     ] = None,
     preset: Annotated[
-        Literal["auto", "tiny", "default", "paper", "progressive"],
+        Literal["auto", "tiny", "default", "paper", "transfer-paper", "progressive"],
         typer.Option(help="auto is default on CUDA, else tiny; progressive starts from a restoration run."),
     ] = "auto",
     train: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Training cases; all if not said.")] = None,
@@ -34,6 +37,15 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Step budget; on CPU the same seed gives the same losses.")] = None,
     init: Annotated[
         str | None, typer.Option(metavar="RUN", help="Run whose weights to start from: folder, name or number.")
+    ] = None,
+    samples: Annotated[
+        SampleChoice | None, typer.Option(help="Which cases come first: pdl begins with similar ones.")
+    ] = None,
+    patches: Annotated[
+        PatchChoice | None, typer.Option(help="Growing patches: efficiency saves time, performance fills the batch.")
+    ] = None,
+    freeze: Annotated[
+        FreezeChoice | None, typer.Option(help="What stays as --init gave it; last_k: all but 10 convolutions.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="Any setting: model.dims=2")
@@ -68,7 +80,9 @@ def train(
         init=_start(opened, init, preset),
         budget={"steps": steps, "minutes": minutes},
     )
-    run_here(create_run(opened, apply_settings(config, settings or [])), detach=detach)
+    switches = {"samples.schedule": samples, "patches.schedule": patches, "freeze.policy": freeze}
+    chosen = [f"{name}={value}" for name, value in switches.items() if value is not None]
+    run_here(create_run(opened, apply_settings(config, [*chosen, *(settings or [])])), detach=detach)
 
 
 def _task(task: TaskName | None, preset: str) -> Task:

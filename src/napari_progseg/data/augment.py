@@ -13,6 +13,8 @@ from torch.nn import functional
 from ..training.config import AugmentConfig
 
 MARGIN = 1.4
+# class number of voxels that no loss looks at
+IGNORED = 255
 _CONTROL = 5
 
 
@@ -79,6 +81,10 @@ def draw(
     size = torch.tensor([float(n) for n in patch])
     span = math.log1p(config.scale)
     scale = torch.exp(uniform(-span, span, 1) + 0.4 * uniform(-span, span, dims))
+    if config.scales is not None:
+        # a structure twice as large is read from half as many voxels
+        chosen = torch.randint(len(config.scales), (batch, 1), generator=generator)
+        scale = (1 / torch.tensor(config.scales))[chosen].expand(batch, dims).clone()
     if config.mirror:
         scale[:, -1] *= 1 - 2 * sometimes(0.5)
     control = (_CONTROL,) * dims
@@ -115,7 +121,9 @@ def _rotations(
     return total * mm[None, None, :] / mm[None, :, None]
 
 
-def apply(images: Tensor, labels: Tensor, changes: Changes, patch: Sequence[int]) -> tuple[Tensor, Tensor]:
+def apply(
+    images: Tensor, labels: Tensor, changes: Changes, patch: Sequence[int], beyond: int = 0
+) -> tuple[Tensor, Tensor]:
     """Change a batch.
 
     Parameters
@@ -124,18 +132,21 @@ def apply(images: Tensor, labels: Tensor, changes: Changes, patch: Sequence[int]
         Boxes larger than the patch.
     labels : Tensor of uint8, (B, *box)
         Their labels.
+    beyond : int
+        Label of what lies outside the box.
 
     Returns
     -------
     images : Tensor of float32, (B, 1, *patch)
         Clipped to [0, 1].
     labels : Tensor of uint8, (B, *patch)
-        Nearest labels; outside the box 0.
+        Nearest labels; outside the box `beyond`.
     """
     grid = _grid(changes, images.shape[2:], patch).to(images.device)
     warped = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    nearest = functional.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)
-    return _intensities(warped, changes), nearest[:, 0].to(torch.uint8)
+    # outside there are zeros, from which the label 0 has to be told
+    nearest = functional.grid_sample(labels[:, None].float() + 1, grid, mode="nearest", align_corners=False)[:, 0] - 1
+    return _intensities(warped, changes), torch.where(nearest < 0, float(beyond), nearest).to(torch.uint8)
 
 
 def _grid(changes: Changes, box: Sequence[int], patch: Sequence[int]) -> Tensor:

@@ -16,9 +16,11 @@ from ..training.config import ClickConfig, ModelConfig, RunConfig, Task
 from ..volume import LabelClass, Modality, Volume
 
 CT_BELOW = -200
+# how often networks of one shape halve every axis; deeplab takes any size
+_HALVINGS = {"basic_unet": 4, "unetr": 4, "swin_unetr": 5, "deeplab": 0}
 ANISOTROPIC = 3.0
 SAMPLED_VOXELS = 20_000
-_TAKEN_OVER = ("window", "spacing_zyx_mm", "dims", "architecture", "norm", "widths", "strides")
+_TAKEN_OVER = ("window", "spacing_zyx_mm", "dims", "architecture", "norm", "widths", "strides", "blocks")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Plan(BaseModel):
     patch : tuple of int
         Training patch, (z, y, x) or (y, x).
     strides : tuple
-        One stride per axis for each level below the first.
+        One stride per axis for each level below the first; none where the network takes any size.
+    blocks : tuple of int
+        Bottlenecks of each stage, for networks that have such.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +82,7 @@ class Plan(BaseModel):
     input_channels: int
     widths: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]
+    blocks: tuple[int, ...] = ()
     classes: tuple[LabelClass, ...]
     clicks: ClickConfig
     sentence: str
@@ -96,6 +101,11 @@ class Plan(BaseModel):
     def channels(self) -> tuple[str, ...]:
         """What the input channels mean, in their order."""
         return channels_of(self.task, self.clicks)
+
+    @property
+    def divisor(self) -> tuple[int, ...]:
+        """What each axis of a patch is divisible by."""
+        return tuple(int(n) for n in np.prod(np.array(self.strides).reshape(-1, self.dims), axis=0))
 
     @property
     def sigma_voxels(self) -> tuple[float, ...]:
@@ -172,6 +182,8 @@ def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> d
             "patches.without_repetition draws slices, but these volumes are trained in 3D; nothing was started; "
             "set model.dims=2 or patches.without_repetition=false"
         )
+    if dims == 3 and config.model.architecture == "deeplab":
+        raise UserError("model.architecture deeplab is for slices; nothing was started; set model.dims=2")
     shape = _median([(np.multiply(f.shape_zyx, f.spacing_zyx_mm) / spacing).tolist() for f in facts])
     patch, strides = _patch_and_strides(config, shape[-dims:], spacing[-dims:])
     return {
@@ -185,6 +197,7 @@ def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> d
             min(config.model.width * 2**level, config.model.max_width) for level in range(len(strides) + 1)
         ),
         "strides": strides,
+        "blocks": config.model.blocks if config.model.architecture == "deeplab" else (),
     }
 
 
@@ -224,7 +237,7 @@ def refuse_contradictions(config: RunConfig, source: Plan) -> None:
             "patches.without_repetition draws slices, and the run to start from (init) was trained in 3D; "
             "nothing was started; set patches.without_repetition=false or start from another run"
         )
-    divisor = tuple(int(n) for n in np.prod(source.strides, axis=0))
+    divisor = source.divisor
     size = config.patches.size or source.patch
     if len(size) != source.dims or any(n % d for n, d in zip(size, divisor, strict=True)):
         raise UserError(
@@ -274,8 +287,6 @@ def _patch_and_strides(
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
     """Fit the patch to the median shape within the budget, and halve each axis while voxels and spacing allow."""
     model = config.model
-    if model.architecture == "basic_unet":
-        model = model.model_copy(update={"levels": 4})
     wanted = config.patches.size
     size = np.array(wanted if wanted is not None else _within(shape, config.patches.voxels), dtype=float)
     strides = _strides(size, spacing, model)
@@ -302,8 +313,8 @@ def _within(shape: Sequence[float], voxels: int) -> NDArray[np.float64]:
 
 def _strides(size: NDArray[np.float64], spacing: Sequence[float], model: ModelConfig) -> tuple[tuple[int, ...], ...]:
     """Halve an axis only while it keeps 4 voxels and its voxels are not yet twice as long as the shortest."""
-    if model.architecture == "basic_unet":
-        return ((2,) * len(size),) * 4
+    if model.architecture in _HALVINGS:
+        return ((2,) * len(size),) * _HALVINGS[model.architecture]
     left, now, strides = size.copy(), np.asarray(spacing, dtype=float).copy(), []
     for _ in range(model.levels):
         halve = (left >= 8) & (now <= 2 * now.min())

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..schedules.course import Stage
+from ..schedules.patches import Patch
 from ..training.config import PatchConfig
 from .plan import Plan
 from .store import TrainingCase
+
+_Centre = tuple[TrainingCase, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,7 @@ class Batch:
     labels : Tensor of uint8, (B, *patch)
         0 background, c + 1 for class number c.
     epoch : int
-        Passes over the slices or cases so far.
+        Passes over the active cases so far.
     """
 
     images: Tensor
@@ -40,77 +45,117 @@ class PatchSampler:
     Parameters
     ----------
     cases : sequence of TrainingCase
-        The active cases.
+        All cases of the run.
     plan : Plan
-        Gives patch, batch and dimensions.
+        Gives dimensions and the batch at the full patch.
     patches : PatchConfig
-        Gives the share of foreground patches, and whether slices are drawn without repetition.
+        Gives the share of foreground patches, and whether slices are drawn without repetition. Where patches grow, a
+        batch comes from as many cases as at the full patch, and every other one of them gives foreground patches only
+        (PGPS paper; algorithms 2.6).
     margin : float
         Cut boxes are so much larger than the patch, room for augmentation to turn and shift them.
+    beyond : int
+        Label of what lies outside the image.
     """
 
-    def __init__(self, cases: Sequence[TrainingCase], plan: Plan, patches: PatchConfig, margin: float = 1.0) -> None:
-        self._cases = cases
+    def __init__(
+        self,
+        cases: Sequence[TrainingCase],
+        plan: Plan,
+        patches: PatchConfig,
+        margin: float = 1.0,
+        beyond: int = 0,
+    ) -> None:
+        self._cases = {case.case: case for case in cases}
         self._plan = plan
         self._patches = patches
-        grown = tuple(int(np.ceil(n * margin)) for n in plan.patch)
-        self.box: tuple[int, int, int] = (1, *grown) if plan.dims == 2 else grown  # type: ignore[assignment]
-        self._slices = [(c, z) for c, case in enumerate(cases) for z in range(case.image.shape[0])]
+        self._margin = margin
+        self._beyond = beyond
 
-    def draw(self, step: int, seed: int, rank: int = 0) -> Batch:
+    @property
+    def units(self) -> dict[str, int]:
+        """How many samples a pass draws of each case: its slices in 2D, one in 3D."""
+        return {name: case.image.shape[0] if self._plan.dims == 2 else 1 for name, case in self._cases.items()}
+
+    def box(self, patch: Patch) -> tuple[int, int, int]:
+        """Return the box that is cut for a patch, (z, y, x)."""
+        grown = tuple(int(np.ceil(n * self._margin)) for n in patch)
+        return (1, *grown) if self._plan.dims == 2 else grown  # type: ignore[return-value]
+
+    def draw(self, stage: Stage, step: int, seed: int, rank: int = 0) -> Batch:
         """Return the batch of a step; the same arguments give the same batch."""
         rng = np.random.default_rng([seed, rank, step, 0])
-        centres = self._centres(step, seed, rng)
-        images = np.empty((len(centres), *self.box), np.float16)
-        labels = np.empty((len(centres), *self.box), np.uint8)
-        for row, (number, centre) in enumerate(centres):
-            case = self._cases[number]
-            start = [int(c - n // 2) for c, n in zip(centre, self.box, strict=True)]
-            _cut(case.image, start, images[row])
-            _cut(case.labels, start, labels[row])
-        shape = (len(centres), *self.box[3 - self._plan.dims :])
-        units = len(self._slices) if self._patches.without_repetition else len(self._cases)
+        box = self.box(stage.patch)
+        centres = list(self._centres(stage, seed, rng))
+        images = np.empty((len(centres), *box), np.float16)
+        labels = np.empty((len(centres), *box), np.uint8)
+        for row, (case, centre) in enumerate(centres):
+            start = [int(c - n // 2) for c, n in zip(centre, box, strict=True)]
+            _cut(case.image, start, images[row], 0)
+            _cut(case.labels, start, labels[row], self._beyond)
+        shape = (len(centres), *box[3 - self._plan.dims :])
         return Batch(
             torch.from_numpy(images.reshape(shape)).float()[:, None],
             torch.from_numpy(labels.reshape(shape)),
-            step * self._plan.batch // units,
+            stage.epoch,
         )
 
-    def _centres(self, step: int, seed: int, rng: np.random.Generator) -> list[tuple[int, NDArray[np.int64]]]:
+    def _centres(self, stage: Stage, seed: int, rng: np.random.Generator) -> Iterator[_Centre]:
+        patch = np.array(stage.patch if self._plan.dims == 3 else (1, *stage.patch))
         if self._patches.without_repetition:
-            return [self._in_slice(*self._slices[i], rng) for i in self._numbered(step, seed)]
-        return [self._anywhere(rng) for _ in range(self._plan.batch)]
+            for case, z in self._walked(stage, seed):
+                yield case, _clamped(case, np.array([z, *rng.integers(0, case.image.shape[1:])]), patch)
+        elif self._patches.schedule == "constant":
+            for _ in range(stage.batch):
+                case = self._any(stage, rng)
+                yield case, _clamped(case, _centre(case, rng, self._patches.foreground), patch)
+        else:
+            for case, share in self._shared(stage, rng):
+                yield case, _clamped(case, _centre(case, rng, share), patch)
 
-    def _numbered(self, step: int, seed: int) -> list[int]:
+    def _any(self, stage: Stage, rng: np.random.Generator) -> TrainingCase:
+        return self._cases[stage.cases[int(rng.integers(len(stage.cases)))]]
+
+    def _shared(self, stage: Stage, rng: np.random.Generator) -> Iterator[tuple[TrainingCase, float]]:
+        """Take a batch from few cases, which give patches anywhere and foreground patches in turn."""
+        crops = -(-stage.batch // self._plan.batch)
+        left = stage.batch
+        for number in range(self._plan.batch):
+            case = self._any(stage, rng)
+            for _ in range(min(crops, left)):
+                yield case, float(number % 2)
+            left -= min(crops, left)
+
+    def _walked(self, stage: Stage, seed: int) -> Iterator[tuple[TrainingCase, int]]:
         """Walk through shuffled slices; a new order begins when all were seen (limited-data paper, section 2.1)."""
-        count = len(self._slices)
-        positions = range(step * self._plan.batch, (step + 1) * self._plan.batch)
-        orders = {n // count: None for n in positions}
-        shuffled = {epoch: np.random.default_rng([seed, epoch, 1]).permutation(count) for epoch in orders}
-        return [int(shuffled[n // count][n % count]) for n in positions]
+        slices = [(self._cases[name], z) for name in stage.cases for z in range(self._cases[name].image.shape[0])]
+        for position in range(stage.offset, stage.offset + stage.batch):
+            more, place = divmod(position, len(slices))
+            yield slices[self._order(len(slices), seed, stage.epoch + more)[place]]
 
-    def _anywhere(self, rng: np.random.Generator) -> tuple[int, NDArray[np.int64]]:
-        number = int(rng.integers(len(self._cases)))
-        case = self._cases[number]
-        present = [voxels for voxels in case.voxels if len(voxels)]
-        if present and rng.random() < self._patches.foreground:
-            voxels = present[rng.integers(len(present))]
-            return number, self._clamped(case, voxels[rng.integers(len(voxels))].astype(np.int64))
-        return number, self._clamped(case, rng.integers(0, case.image.shape))
-
-    def _in_slice(self, number: int, z: int, rng: np.random.Generator) -> tuple[int, NDArray[np.int64]]:
-        shape = self._cases[number].image.shape
-        return number, self._clamped(self._cases[number], np.array([z, *rng.integers(0, shape[1:])]))
-
-    def _clamped(self, case: TrainingCase, centre: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Keep the patch inside the image; an axis shorter than the patch is centred."""
-        shape, patch = np.array(case.image.shape), np.array(self._plan.patch_zyx)
-        low, high = patch // 2, shape - (patch - patch // 2)
-        return np.where(high < low, shape // 2, np.clip(centre, low, np.maximum(high, low)))
+    @cache  # noqa: B019  a sampler lives as long as its run
+    def _order(self, count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([seed, epoch, 1]).permutation(count)
 
 
-def _cut(source: NDArray[np.generic], start: list[int], out: NDArray[np.generic]) -> None:
-    out[...] = 0
+def _centre(case: TrainingCase, rng: np.random.Generator, foreground: float) -> NDArray[np.int64]:
+    """Draw a voxel: with a chance of `foreground` one of a class that the case holds, all classes alike."""
+    present = [voxels for voxels in case.voxels if len(voxels)]
+    if present and rng.random() < foreground:
+        voxels = present[rng.integers(len(present))]
+        return np.asarray(voxels[rng.integers(len(voxels))], np.int64)
+    return rng.integers(0, case.image.shape)
+
+
+def _clamped(case: TrainingCase, centre: NDArray[np.int64], patch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keep the patch inside the image; an axis shorter than the patch is centred."""
+    shape = np.array(case.image.shape)
+    low, high = patch // 2, shape - (patch - patch // 2)
+    return np.where(high < low, shape // 2, np.clip(centre, low, np.maximum(high, low)))
+
+
+def _cut(source: NDArray[np.generic], start: list[int], out: NDArray[np.generic], beyond: int) -> None:
+    out[...] = beyond
     inner = [(max(a, 0), min(a + n, m)) for a, n, m in zip(start, out.shape, source.shape, strict=True)]
     if all(b > a for a, b in inner):
         target = tuple(slice(a - s, b - s) for (a, b), s in zip(inner, start, strict=True))

@@ -8,7 +8,9 @@ from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from ..data.plan import Plan
-from .norm import replace_instance_norms
+from .deeplab import Deeplab, Norm
+from .norm import PatientInstanceNorm, replace_instance_norms
+from .transformers import swin_unetr, unetr
 
 
 def build_network(plan: Plan, *, seed: int) -> nn.Module:
@@ -59,16 +61,29 @@ def _dynunet(plan: Plan) -> nn.Module:
     )
 
 
-_ARCHITECTURES = {"basic_unet": _basic_unet, "dynunet": _dynunet}
+def _deeplab(plan: Plan) -> nn.Module:
+    norm: Norm = nn.BatchNorm2d if plan.norm == "batch" else PatientInstanceNorm
+    return Deeplab(plan.input_channels, plan.outputs, plan.widths[0], plan.blocks, norm)
+
+
+_ARCHITECTURES = {
+    "basic_unet": _basic_unet,
+    "dynunet": _dynunet,
+    "deeplab": _deeplab,
+    "unetr": unetr,
+    "swin_unetr": swin_unetr,
+}
+
+
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def convolutions(network: nn.Module) -> list[nn.Module]:
     """List all convolutions, transposed ones too, in order of definition."""
-    kinds = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
-    return [module for module in network.modules() if isinstance(module, kinds)]
+    return [module for module in network.modules() if isinstance(module, CONVOLUTIONS)]
 
 
 def input_and_head(network: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Return the convolution that reads the input and the one that writes the output."""
+    """Return the convolution that reads the input and the one, or those, that write the output."""
     first, *_, last = convolutions(network)
-    return first, last
+    return first, network.pyramid if isinstance(network, Deeplab) else last

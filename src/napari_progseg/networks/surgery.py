@@ -13,7 +13,7 @@ from ..errors import UserError
 from .build import input_and_head
 
 _RESTORED = "the restored image"
-_NETWORK = ("architecture", "dims", "widths", "strides", "norm")
+_NETWORK = ("architecture", "dims", "widths", "strides", "norm", "blocks")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ..guidance.bend import bent
 from ..guidance.maps import ClickTensor, click_maps
 from ..guidance.simulate import SimulatedClicks, draw_click_counts, first_clicks, next_clicks
 from ..inference.model import forward, stacked
-from .segmentation import Targets, masks_of, segmentation_loss
+from ..networks.freeze import learn
+from .segmentation import Targets, masks_of, seen_of, segmentation_loss
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Interactive:
         network.eval()
         with torch.no_grad():
             clicks, previous = self._clicks(images, former > 0, wanted > 0, rounds, network, generator)
-        network.train()
-        return self._inputs(images, clicks, previous), self._targets(masks, wanted, rounds)
+        learn(network)
+        return self._inputs(images, clicks, previous), self._targets(masks, wanted, rounds, seen_of(labels))
 
     def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         """Compare logits (B, classes, *patch) with the targets."""
@@ -75,14 +76,14 @@ class Interactive:
             return masks
         return torch.where(_spread(chosen, masks), bent(masks, self.plan.clicks.bend, generator), masks)
 
-    def _targets(self, masks: Tensor, wanted: Tensor, rounds: _Rounds) -> Targets:
+    def _targets(self, masks: Tensor, wanted: Tensor, rounds: _Rounds, seen: Tensor) -> Targets:
         rows = torch.arange(len(masks), device=masks.device)
         masks = masks.clone()
         masks[rows, rounds.chosen] = wanted
         read = torch.zeros(masks.shape[:2], device=masks.device)
         read[rows, rounds.chosen] = 1
         read[rounds.counts == 0] = 1
-        return Targets(masks, read)
+        return Targets(masks, read, seen)
 
     def _clicks(
         self,
@@ -151,7 +152,7 @@ class Interactive:
 
     def _inputs(self, images: Tensor, clicks: ClickTensor, previous: Tensor) -> Tensor:
         plan = self.plan
-        maps = click_maps(clicks, plan.patch, plan.sigma_voxels, plan.clicks.combine)
+        maps = click_maps(clicks, images.shape[2:], plan.sigma_voxels, plan.clicks.combine)
         return stacked(images, maps, previous[:, None].float(), use_previous=plan.clicks.previous_mask)
 
 

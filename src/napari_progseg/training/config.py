@@ -10,8 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import UserError
 
 Task = Literal["segmentation", "restoration", "interactive"]
-PresetName = Literal["paper", "default", "tiny", "progressive"]
+PresetName = Literal["paper", "transfer-paper", "default", "tiny", "progressive"]
 Size = Literal["default", "tiny"]
+Metric = Literal["mse", "psnr", "ssim", "uqi"]
+SampleChoice = Literal["all", "pdl", "pdl-dissimilar", "random"]
+PatchChoice = Literal["constant", "efficiency", "performance", "random"]
+FreezeChoice = Literal["none", "encoder", "last_k", "head"]
 
 
 class Section(BaseModel):
@@ -23,12 +27,13 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """The network. `dims` None lets the data decide (algorithms: plan from data)."""
 
-    architecture: Literal["dynunet", "basic_unet"] = "dynunet"
+    architecture: Literal["dynunet", "basic_unet", "deeplab", "unetr", "swin_unetr"] = "dynunet"
     dims: Literal[2, 3] | None = None
     width: int = Field(16, ge=1, description="features at full resolution; doubled at every level")
     max_width: int = Field(320, ge=1, description="most features of a level")
     levels: int = Field(4, ge=1, le=7, description="most resolution levels below the first")
-    norm: Literal["instance", "none"] = "instance"
+    norm: Literal["instance", "batch", "none"] = "instance"
+    blocks: tuple[int, int, int, int] = Field((1, 1, 2, 1), description="bottlenecks of each stage (deeplab)")
 
 
 class DataConfig(Section):
@@ -49,6 +54,29 @@ class PatchConfig(Section):
     batch_voxels: int | None = Field(None, description="lowers the batch so that it holds at most so many voxels")
     foreground: float = Field(0.5, ge=0, le=1, description="share of patches centred on a labelled voxel")
     without_repetition: bool = Field(False, description="every slice once before any comes again (2D)")
+    schedule: PatchChoice = Field("constant", description="growing patches with the batch kept or kept full; a control")
+    generation: Literal[2024, 2025] = Field(2025, description="which published rule patches grow by")
+    epochs: int = Field(1000, ge=1, description="equal parts of a run; every patch size lasts a whole number of them")
+    most: int = Field(512, ge=1, description="largest batch of small patches")
+
+
+class SampleConfig(Section):
+    """Which cases a run learns from, and when (PDL paper; algorithms 1)."""
+
+    schedule: SampleChoice = Field("all", description="similar cases first, dissimilar first, or a random order")
+    start: float = Field(0.25, gt=0, le=1, description="share of the cases that the run begins with")
+    stages: int = Field(2, ge=1, le=100, description="in how many steps all cases join")
+    add_every: float | None = Field(
+        None, gt=0, description="passes over the cases of a stage; None: 10 in CT, 20 in MR, as in the paper"
+    )
+    metrics: tuple[Metric, ...] = Field(("mse", "psnr", "ssim"), min_length=1, description="what ranks the cases")
+
+
+class FreezeConfig(Section):
+    """Which weights from `init` stay as they are (transfer paper; algorithms 3.4)."""
+
+    policy: FreezeChoice = Field("none", description="encoder, all but the last convolutions, all but the head")
+    last: int = Field(10, ge=1, description="convolutions that learn with last_k")
 
 
 class OptimiserConfig(Section):
@@ -60,6 +88,8 @@ class OptimiserConfig(Section):
     power: float = Field(0.9, ge=0, description="polynomial decay of the rate; 0 keeps it constant")
     weight_decay: float = Field(1e-4, ge=0)
     clip: float | None = Field(12.0, description="largest gradient norm")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd")
+    nesterov: bool = Field(True, description="sgd")
     average: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights; 0 uses the last weights")
     loss: Literal["dice_ce", "ce"] = "dice_ce"
 
@@ -74,6 +104,8 @@ class AugmentConfig(Section):
     elastic: float = Field(0.06, ge=0, le=0.3, description="elastic displacement as a share of the patch")
     intensity: float = Field(1.0, ge=0, le=3, description="strength of contrast, gamma, bias field and noise")
     mirror: bool = Field(False, description="left-right mirroring; wrong where sides are told apart")
+    scales: tuple[float, ...] | None = Field(None, description="sizes to choose from, instead of `scale`")
+    outside: Literal["background", "ignore"] = Field("background", description="what is learned beyond the image")
 
 
 class ClickConfig(Section):
@@ -162,6 +194,8 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     patches: PatchConfig = PatchConfig()
+    samples: SampleConfig = SampleConfig()
+    freeze: FreezeConfig = FreezeConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     augment: AugmentConfig = AugmentConfig()
     clicks: ClickConfig = ClickConfig()
@@ -178,6 +212,8 @@ class RunConfig(Section):
             raise ValueError("restoration learns from scans alone; leave validation empty")
         if self.preset == "progressive" and (self.task != "interactive" or self.init is None):
             raise ValueError("preset progressive is task interactive with init, a restoration run")
+        if self.freeze.policy != "none" and self.init is None:
+            raise ValueError(f"freeze.policy {self.freeze.policy} keeps weights of another run; name it with init")
         if self.patches.size is not None and self.model.dims not in (None, len(self.patches.size)):
             raise ValueError(f"patches.size {self.patches.size} does not fit model.dims {self.model.dims}")
         if self.patches.without_repetition and self.model.dims == 3:
@@ -212,6 +248,31 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "min_component": 0,
         },
     },
+    "transfer-paper": {
+        "model": {"architecture": "deeplab", "dims": 2, "width": 64, "norm": "batch", "blocks": (3, 4, 23, 3)},
+        "data": {"window": (-1024.0, 3000.0)},
+        "patches": {"size": (417, 417), "batch": 1, "foreground": 0.0},
+        "optimiser": {
+            "name": "sgd",
+            "rate": 2.5e-4,
+            "power": 0.9,
+            "warmup": 0.0,
+            "weight_decay": 5e-4,
+            "momentum": 0.9,
+            "nesterov": False,
+            "clip": None,
+            "average": 0.0,
+            "loss": "ce",
+        },
+        "augment": {
+            "rotation_degrees": 10.0,
+            "scales": (0.5, 0.75, 1.0, 1.25, 1.5),
+            "shift": 0.0,
+            "elastic": 0.0,
+            "intensity": 0.0,
+            "outside": "ignore",
+        },
+    },
     "default": {
         "model": {"width": 32, "levels": 5},
         "patches": {"voxels": 128**3, "batch": 32, "batch_voxels": 2 * 128**3},
@@ -236,10 +297,11 @@ def preset_config(preset: PresetName, task: Task, /, *, size: Size = "tiny", **f
 
     Parameters
     ----------
-    preset : {"paper", "default", "tiny", "progressive"}
-        ``paper`` is the limited-data paper's baseline, ``default`` what suits a GPU today, ``tiny`` what trains
-        usefully on two CPU cores in minutes; ``progressive`` is interactive training with the previous mask that begins
-        with a restoration run, at the `size` of ``default`` or ``tiny``.
+    preset : {"paper", "transfer-paper", "default", "tiny", "progressive"}
+        ``paper`` is the limited-data paper's baseline, ``transfer-paper`` the network and recipe of the transfer paper,
+        ``default`` what suits a GPU today, ``tiny`` what trains usefully on two CPU cores in minutes; ``progressive``
+        is interactive training with the previous mask that begins with a restoration run, at the `size` of ``default``
+        or ``tiny``.
     task : {"segmentation", "restoration", "interactive"}
         What the network learns.
     **fields

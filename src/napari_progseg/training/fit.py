@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from ..data import augment
+from ..data.augment import IGNORED
 from ..data.plan import Plan
-from ..data.sampler import PatchSampler
+from ..data.sampler import Batch, PatchSampler
 from ..inference.model import forward
+from ..networks.freeze import learn
+from ..schedules.course import Course
+from ..schedules.patches import Patch
 from ..tasks import Learning
 from .config import OptimiserConfig, RunConfig, StartConfig
 from .events import Event, StepDone
@@ -56,8 +60,8 @@ class Trainee:
         Its state belongs to the checkpoint.
     carried : tuple of str
         Parameters that another run gave; they form a group of the optimiser, with a rate of its own.
-    step : int
-        Steps done.
+    step, samples : int
+        Steps done, and patches drawn for them.
     """
 
     network: nn.Module
@@ -65,18 +69,24 @@ class Trainee:
     optimiser: Optimizer
     carried: tuple[str, ...] = ()
     step: int = 0
+    samples: int = 0
 
     @classmethod
     def new(cls, network: nn.Module, settings: OptimiserConfig, carried: Collection[str] = ()) -> Trainee:
-        """Begin with a network, in which `carried` are the parameters that another run gave."""
+        """Begin with a network, in which `carried` are the parameters that another run gave.
+
+        Parameters that need no gradient stay as they are, and the optimiser does not know them.
+        """
         average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-        return cls(network.train(), average, _optimiser(network, settings, carried), tuple(carried))
+        learn(network)
+        return cls(network, average, _optimiser(network, settings, carried), tuple(carried))
 
 
 def fit(
     trainee: Trainee,
     task: Learning,
     sampler: PatchSampler,
+    course: Course,
     plan: Plan,
     config: RunConfig,
     clock: Clock,
@@ -89,7 +99,9 @@ def fit(
     trainee : Trainee
         Changed in place, and complete between two events: stop by not asking for the next one.
     sampler : PatchSampler
-        Draws the batch of a step from the seed and the step alone.
+        Draws the batch of a step from the seed, the step and the stage.
+    course : Course
+        Which patch, batch and cases each part of the run has.
     clock : Clock
         Runs; whoever pauses stops it.
     validate : callable
@@ -104,13 +116,15 @@ def fit(
     device = next(trainee.network.parameters()).device
     while (progress := fraction_done(trainee.step, clock.seconds, config)) < 1:
         rate = rate_at(progress, config.optimiser)
-        batch = sampler.draw(trainee.step, config.seed)
-        images, labels = _changed(batch.images.to(device), batch.labels.to(device), plan, config, trainee.step)
+        stage = course.at(progress, trainee.step, trainee.samples, config.seed)
+        batch = sampler.draw(stage, trainee.step, config.seed)
+        images, labels = _changed(batch, stage.patch, plan, config, trainee.step, device)
         generator = _generator(config.seed, trainee.step, _TASK)
         inputs, targets = task.prepare(images, labels, trainee.network, progress, generator)
         loss = task.loss(forward(trainee.network, inputs), targets)
         _update(trainee, loss, rate, rate * carried_share(progress, config.start), config.optimiser)
         trainee.step += 1
+        trainee.samples += len(images)
         progress, seconds = fraction_done(trainee.step, clock.seconds, config), clock.seconds
         yield StepDone(
             step=trainee.step,
@@ -119,9 +133,9 @@ def fit(
             rate=rate,
             seconds=seconds,
             epoch=batch.epoch,
-            patch=plan.patch,
+            patch=stage.patch,
             batch=len(images),
-            active_cases=len(config.train),
+            active_cases=len(stage.cases),
         )
         yield from validate(trainee, progress, seconds)
 
@@ -145,13 +159,17 @@ def carried_share(progress: float, settings: StartConfig) -> float:
     return settings.rate * (min(1.0, progress / settings.warmup) if settings.warmup else 1.0)
 
 
-def _changed(images: Tensor, labels: Tensor, plan: Plan, config: RunConfig, step: int) -> tuple[Tensor, Tensor]:
+def _changed(
+    batch: Batch, patch: Patch, plan: Plan, config: RunConfig, step: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    images, labels = batch.images.to(device), batch.labels.to(device)
     if not config.augment.enabled:
         return images, labels
     generator = _generator(config.seed, step, _AUGMENT)
     spacing = plan.spacing_zyx_mm[-plan.dims :]
-    changes = augment.draw(config.augment, len(images), plan.patch, spacing, generator)
-    return augment.apply(images, labels, changes, plan.patch)
+    beyond = IGNORED if config.augment.outside == "ignore" else 0
+    changes = augment.draw(config.augment, len(images), patch, spacing, generator)
+    return augment.apply(images, labels, changes, patch, beyond)
 
 
 def _generator(seed: int, step: int, purpose: int) -> torch.Generator:
@@ -165,7 +183,7 @@ def _update(trainee: Trainee, loss: Tensor, rate: float, carried_rate: float, se
     trainee.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if settings.clip is not None:
-        nn.utils.clip_grad_norm_(trainee.network.parameters(), settings.clip)
+        nn.utils.clip_grad_norm_(_learning(trainee.network), settings.clip)
     trainee.optimiser.step()
     _average(trainee, settings.average)
 
@@ -177,6 +195,8 @@ def _average(trainee: Trainee, decay: float) -> None:
     torch._foreach_lerp_(  # torch offers no public form
         list(trainee.average.parameters()), list(trainee.network.parameters()), weight
     )
+    for kept, now in zip(trainee.average.buffers(), trainee.network.buffers(), strict=True):
+        kept.copy_(now)
 
 
 def _optimiser(network: nn.Module, settings: OptimiserConfig, carried: Collection[str]) -> Optimizer:
@@ -187,6 +207,16 @@ def _optimiser(network: nn.Module, settings: OptimiserConfig, carried: Collectio
     ]
     groups = [group for group in groups if group["params"]]
     if settings.name == "sgd":
-        return SGD(groups, settings.rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
+        return SGD(
+            groups,
+            settings.rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+        )
     kind = Adam if settings.name == "adam" else AdamW
     return kind(groups, settings.rate, weight_decay=settings.weight_decay, fused=True)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -109,11 +109,13 @@ class CheckpointKeeper:
             self.best, self._best_name = dice, name
         state = {
             "step": trainee.step,
+            "samples": trainee.samples,
             "seconds": seconds,
             "dice": dice,
             "best": self.best,
             "best_name": self._best_name,
             "carried": trainee.carried,
+            "learning": [name for name, each in trainee.network.named_parameters() if each.requires_grad],
             **self._documents,
         }
         save_checkpoint(self._folder / name, _tensors(trainee), state)
@@ -170,6 +172,7 @@ def _load(trainee: Trainee, checkpoint: Checkpoint) -> None:
     groups = trainee.optimiser.state_dict()["param_groups"]
     trainee.optimiser.load_state_dict({"state": states, "param_groups": groups})
     trainee.step = int(checkpoint.state["step"])
+    trainee.samples = int(checkpoint.state.get("samples", 0))
 
 
 class PreviewWriter:

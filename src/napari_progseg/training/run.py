@@ -13,18 +13,20 @@ from typing import Any
 import psutil
 import torch
 
-from ..data.augment import MARGIN
+from ..data.augment import IGNORED, MARGIN
 from ..data.plan import Plan, facts_of, make_plan, refuse_contradictions
 from ..data.sampler import PatchSampler
 from ..data.store import load_cases
 from ..errors import UserError
 from ..inference.model import choose_device
 from ..networks import build_network
+from ..networks.freeze import frozen, learn_only
 from ..project import Project
 from ..storage.atomic import read_json, write_json
 from ..tasks import build_task
 from .checks import Previewer, Validator
 from .config import RunConfig
+from .course import course_of
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
@@ -145,12 +147,16 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     for text in said:
         yield from log.add(Said(text))
     cases = load_cases(project, config.train, plan)
-    sampler = PatchSampler(cases, plan, config.patches, MARGIN if config.augment.enabled else 1.0)
+    margin = MARGIN if config.augment.enabled else 1.0
+    sampler = PatchSampler(cases, plan, config.patches, margin, IGNORED if config.augment.outside == "ignore" else 0)
+    course, told = course_of(run_dir, cases, sampler.units, plan, config)
+    for text in told:
+        yield from log.add(Said(text))
     validator = Validator(project, plan, config, keeper)
     budget = config.budget
     yield from log.add(Started(trainee.step, plan.sentence, str(device), budget.steps, budget.minutes))
     clock.run()
-    events = fit(trainee, build_task(config, plan), sampler, plan, config, clock, validator)
+    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator)
     answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
     stopped = False
     try:
@@ -179,10 +185,11 @@ def _trainee(
     carried: tuple[str, ...] = ()
     if found.checkpoint is not None:
         carried = tuple(found.checkpoint.state.get("carried", ()))
+        learn_only(network, found.checkpoint.state.get("learning") or dict(network.named_parameters()))
     elif config.init is not None:
         report = take_over(project.runs_dir, network, plan, config)
         carried = report.carried
-        said.append(report.sentence)
+        said += [report.sentence, *frozen(network, plan, config)]
     trainee = Trainee.new(network.to(device), config.optimiser, carried)
     seconds = 0.0 if found.checkpoint is None else keeper.restore(trainee, found.checkpoint)
     return trainee, seconds, said

@@ -1,0 +1,1 @@
+"""What changes while a run goes on, as pure functions of its progress."""

@@ -1,0 +1,67 @@
+"""Cases ranked by how much their images are like the others, as a document that can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ..data.plan import facts_of, make_plan
+from ..data.preprocess import prepare
+from ..project import Project
+from ..similarity import on_grid, rank
+from .config import BudgetConfig, Metric, RunConfig
+
+Small = dict[str, NDArray[np.float32]]
+
+
+class RunRanking(BaseModel):
+    """Cases, most similar first, and the mean similarity of each to all others.
+
+    Parameters
+    ----------
+    cases : tuple of str
+        Ids.
+    scores : dict of str to dict
+        By case and metric; more is more alike, so that the score of ``"mse"`` is its negative.
+    version : int
+        Of the definitions of the metrics.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[str, ...]
+    scores: dict[str, dict[str, float]]
+    version: int
+
+    @classmethod
+    def of(cls, images: Mapping[str, NDArray[np.generic]], metrics: Sequence[Metric]) -> RunRanking:
+        """Rank images with intensities in [0, 1]; each is brought to a small common grid first.
+
+        Raises
+        ------
+        UserError
+            If an image holds values that are no numbers.
+        """
+        small = {case: on_grid(np.asarray(image, np.float32)) for case, image in images.items()}
+        found = rank(small, metrics)
+        return cls(cases=found.cases, scores=found.scores, version=found.version)
+
+
+def small_images(project: Project, ids: Sequence[str]) -> Small:
+    """Normalise the images of a project's cases as for training, and bring them to a small common grid.
+
+    Raises
+    ------
+    UserError
+        If modalities are mixed or a scan cannot be read.
+    """
+    facts = [facts_of(case, project.volume(case), None, project.case(case).modality) for case in ids]
+    plan = make_plan(facts, RunConfig(task="restoration", budget=BudgetConfig(steps=1)), ())
+    out = {}
+    for case in ids:
+        prepared = prepare(project.volume(case), plan)
+        out[case] = on_grid(prepared.box((0, 0, 0), prepared.shape).astype(np.float32))
+    return out
