@@ -190,7 +190,7 @@ def test_3d_batches(plan_of: PlanOf) -> None:
     assert Interactive(plan).loss(torch.zeros(8, 1, 8, 8, 8), targets).isfinite()
 
 
-def test_bent_contours_are_wanted_where_clicks_are_given_and_nowhere_else(plan_of: PlanOf) -> None:
+def test_bent_contours_are_wanted_where_several_clicks_are_given_and_nowhere_else(plan_of: PlanOf) -> None:
     _, labels = batch()
     real = interactive.masks_of(labels, 2)
     _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, none=0.5))
@@ -198,9 +198,15 @@ def test_bent_contours_are_wanted_where_clicks_are_given_and_nowhere_else(plan_o
     changed = (targets.masks != real).flatten(1).any(1)
     assert 16 < clicked.sum() < 48
     assert not changed[~clicked].any()
-    assert changed[clicked].float().mean() > 0.9
+    assert 0.6 < changed[clicked].float().mean() < 0.95, "one click in five is alone and tells no bend"
     read = targets.read.bool()
     assert torch.equal(targets.masks[~read], real[~read]), "a class without clicks keeps its contour"
+
+
+def test_a_lone_click_goes_with_the_contour_of_the_reference(plan_of: PlanOf) -> None:
+    _, labels = batch()
+    _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, most=1))
+    assert torch.equal(targets.masks, interactive.masks_of(labels, 2))
 
 
 @pytest.mark.parametrize("combine", ["max", "sum"])

@@ -66,7 +66,7 @@ class Interactive:
         counts[chance[0] < (settings.none if progress >= settings.after else 1.0)] = 0
         background = (chance[1] < settings.background) & (counts > 0)
         dropped = chance[2] < settings.previous_dropout
-        contours = (chance[3] < settings.bent) & (counts > 0)
+        contours = (chance[3] < settings.bent) & (counts > 1)
         drawn = (chosen, background, counts, dropped, contours)
         return _Rounds(*(each.to(masks.device) for each in drawn))
 

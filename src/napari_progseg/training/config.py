@@ -120,7 +120,7 @@ class ClickConfig(Section):
     after: float = Field(0.5, ge=0, lt=1, description="share of the run that learns without any click first")
     previous_mask: bool = True
     previous_dropout: float = Field(0.3, ge=0, le=1)
-    bent: float = Field(0.5, ge=0, le=1, description="share of clicked samples whose wanted contour is bent")
+    bent: float = Field(0.5, ge=0, le=1, description="share of samples with several clicks whose contour is bent")
     bend: float = Field(0.25, ge=0, le=1, description="how far, as a share of the object's radius")
     min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
 
