@@ -15,12 +15,31 @@ from .signals import SIGNALLED, on_first_signal
 from .text import dice, duration
 
 if TYPE_CHECKING:
+    from ..studies.arms import Arms
     from ..studies.grid import Cell, CellScored, GridEvent
     from ..studies.rows import Row
+    from ..training.config import BudgetConfig, PresetName
 
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
 _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
+
+ProjectFolder = Annotated[Path, typer.Argument(help="Folder of the project.")]
+OutFolder = Annotated[Path, typer.Option(help="Folder of rows.jsonl and of the report.")]
+Patients = Annotated[str, typer.Option(metavar="N,N", help="Training patients.")]
+StepsPerRun = Annotated[int | None, typer.Option(min=1, help="Budget of every run.")]
+MinutesPerRun = Annotated[float | None, typer.Option(min=0.01, help="Budget of every run, instead.")]
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds; each draws its own training patients.")]
+FirstSeed = Annotated[int, typer.Option(min=0, help="Seeds count from here.")]
+TestCases = Annotated[int | None, typer.Option(min=1, help="Test cases; the project's test part if not said.")]
+ValidationCases = Annotated[int, typer.Option(min=1, help="Validation cases of every run.")]
+Preset = Annotated[Literal["tiny", "default", "paper"], typer.Option(help="Preset of all runs.")]
+ForAll = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="A setting for all runs.")
+]
+Frozen = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="Frozen settings per group, not the package's own.")
+]
 
 
 @app.callback()
@@ -30,38 +49,32 @@ def _studies() -> None:
 
 @app.command("limited-data")
 def limited_data(
-    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
-    out: Annotated[Path, typer.Option(help="Folder of rows.jsonl and of the report.")],
+    project: ProjectFolder,
+    out: OutFolder,
     patients: Annotated[
         str | None, typer.Option(metavar="N,N", help="Training patients; the paper's numbers as far as there are some.")
     ] = None,
     groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = _GROUPS,
-    steps_per_run: Annotated[int | None, typer.Option(min=1, help="Budget of every run.")] = None,
-    minutes_per_run: Annotated[float | None, typer.Option(min=0.01, help="Budget of every run, instead.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds; each draws its own training patients.")] = 5,
-    first_seed: Annotated[int, typer.Option(min=0, help="Seeds count from here.")] = 0,
+    steps_per_run: StepsPerRun = None,
+    minutes_per_run: MinutesPerRun = None,
+    seeds: Seeds = 5,
+    first_seed: FirstSeed = 0,
     pretrain_steps: Annotated[
         int | None, typer.Option(min=1, help="Budget of a seed's restoration run; 1.6 times that of a run if not said.")
     ] = None,
     pretrain_minutes: Annotated[float | None, typer.Option(min=0.01, help="The same in minutes.")] = None,
-    test: Annotated[int | None, typer.Option(min=1, help="Test cases; the project's test part if not said.")] = None,
-    validation: Annotated[int, typer.Option(min=1, help="Validation cases of every run.")] = 3,
-    preset: Annotated[Literal["tiny", "default", "paper"], typer.Option(help="Preset of all runs.")] = "tiny",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="A setting for all runs.")
-    ] = None,
-    frozen: Annotated[
-        Path | None,
-        typer.Option("--settings", metavar="FILE", help="Frozen settings per group, not the package's own."),
-    ] = None,
+    test: TestCases = None,
+    validation: ValidationCases = 3,
+    preset: Preset = "tiny",
+    settings: ForAll = None,
+    frozen: Frozen = None,
     device: Device = "auto",
 ) -> None:
     """Compare scratch, restoration start, clicks and both on few training patients, at equal budgets.
 
     A finished run is a row of OUT/rows.jsonl and is never repeated; Ctrl-C stops within a step and saves.
     """
-    if (steps_per_run is None) == (minutes_per_run is None):
-        raise UserError("a study needs --steps-per-run or --minutes-per-run, one of the two; nothing was started")
+    budget = _budget(steps_per_run, minutes_per_run)
     if pretrain_steps is not None and pretrain_minutes is not None:
         raise UserError("give --pretrain-steps or --pretrain-minutes, not both; nothing was started")
     from ..project import Project
@@ -69,14 +82,12 @@ def limited_data(
     from ..studies.frozen import frozen_settings
     from ..studies.limited_data import STUDY, LimitedData, pretraining_budget
     from ..studies.limited_data_report import PAPER, Setting, write_limited_data
-    from ..training.config import BudgetConfig
 
     opened = Project.open(project)
     draw = draw_cases(opened, test, validation)
-    budget = BudgetConfig(steps=steps_per_run, minutes=minutes_per_run)
     study = LimitedData(
         patients=_numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool)),
-        groups=tuple(part.strip() for part in groups.split(",") if part.strip()),
+        groups=_words(groups),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         budget=budget,
         pretraining=pretraining_budget(budget, pretrain_steps, pretrain_minutes),
@@ -86,9 +97,161 @@ def limited_data(
     )
     common = study.common(opened, draw, out)
     cells = study.cells(draw, common)
-    own = "the package's own settings file" if frozen is None else frozen.name
-    setting = Setting(study, draw, common, len(cells), len(opened.cases), own)
+    setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
     _carry_out(project, cells, out, device, lambda rows: write_limited_data(out, setting, rows))
+
+
+@app.command("pdl")
+def pdl(
+    project: ProjectFolder,
+    out: OutFolder,
+    patients: Patients = "12",
+    groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = "All,PDL,Dissimilar,Random",
+    steps_per_run: StepsPerRun = None,
+    minutes_per_run: MinutesPerRun = None,
+    seeds: Seeds = 5,
+    first_seed: FirstSeed = 0,
+    test: TestCases = None,
+    validation: ValidationCases = 3,
+    preset: Preset = "tiny",
+    settings: ForAll = None,
+    frozen: Frozen = None,
+    device: Device = "auto",
+) -> None:
+    """Compare learning from similar patients first with learning from all, at equal budgets; see limited-data."""
+    from ..studies.arms import PDL
+
+    given = (patients, groups, _budget(steps_per_run, minutes_per_run), seeds, first_seed, test, validation, preset)
+    _compare_arms(PDL, project, out, device, *given, settings or [], frozen)
+
+
+@app.command("pgps")
+def pgps(
+    project: ProjectFolder,
+    out: OutFolder,
+    patients: Patients = "10",
+    groups: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="What is compared.")
+    ] = "Constant,Efficiency,Performance,RandomPatch",
+    steps_per_run: StepsPerRun = None,
+    minutes_per_run: MinutesPerRun = None,
+    seeds: Seeds = 5,
+    first_seed: FirstSeed = 0,
+    test: TestCases = None,
+    validation: ValidationCases = 3,
+    preset: Preset = "tiny",
+    settings: ForAll = None,
+    frozen: Frozen = None,
+    device: Device = "auto",
+) -> None:
+    """Compare growing patches with constant and random ones, at equal budgets; see limited-data."""
+    from ..studies.arms import PGPS
+
+    given = (patients, groups, _budget(steps_per_run, minutes_per_run), seeds, first_seed, test, validation, preset)
+    _compare_arms(PGPS, project, out, device, *given, settings or [], frozen)
+
+
+@app.command("transfer")
+def transfer(
+    project: ProjectFolder,
+    out: OutFolder,
+    patients: Annotated[int, typer.Option(min=1, help="Target patients to learn from.")] = 8,
+    source: Annotated[int, typer.Option(min=1, help="Source patients.")] = 100,
+    groups: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="What is compared.")
+    ] = "S,T,ST-head,ST-4,ST-10,ST-20,ST-all",
+    contour: Annotated[int, typer.Option(help="Voxels by which the target centre draws contours wider.")] = 0,
+    steps_per_run: StepsPerRun = None,
+    minutes_per_run: MinutesPerRun = None,
+    seeds: Seeds = 5,
+    first_seed: FirstSeed = 0,
+    test: Annotated[int, typer.Option(min=1, help="Target test cases.")] = 40,
+    validation: ValidationCases = 3,
+    preset: Preset = "tiny",
+    settings: ForAll = None,
+    frozen: Frozen = None,
+    device: Device = "auto",
+) -> None:
+    """Compare a source model, a target model and transferred ones on a simulated second centre; see limited-data."""
+    from ..project import Project
+    from ..samples.centre import CentreShift
+    from ..studies.frozen import frozen_settings
+    from ..studies.transfer import STUDY, Transfer, two_centres
+    from ..studies.transfer_report import Setting, write_transfer
+
+    shift = CentreShift(contour=contour)
+    both, centres = two_centres(
+        Project.open(project), out, shift, source=source, patients=patients, test=test, validation=validation
+    )
+    study = Transfer(
+        patients=patients,
+        groups=_words(groups),
+        seeds=tuple(range(first_seed, first_seed + seeds)),
+        budget=_budget(steps_per_run, minutes_per_run),
+        preset=preset,
+        frozen=frozen_settings(STUDY, frozen),
+        settings=tuple(settings or ()),
+    )
+    common = study.common(both, centres, out)
+    cells = study.cells(centres, common)
+    setting = Setting(study, centres, shift, common, len(cells), _settings_file(frozen))
+    _carry_out(both.root, cells, out, device, lambda rows: write_transfer(out, setting, rows))
+
+
+def _compare_arms(
+    arms: Arms,
+    root: Path,
+    out: Path,
+    device: str,
+    patients: str,
+    groups: str,
+    budget: BudgetConfig,
+    seeds: int,
+    first_seed: int,
+    test: int | None,
+    validation: int,
+    preset: PresetName,
+    settings: Sequence[str],
+    frozen: Path | None,
+) -> None:
+    from ..project import Project
+    from ..studies.arms import ArmStudy
+    from ..studies.arms_report import Setting, write_arms
+    from ..studies.draw import draw_cases
+    from ..studies.frozen import frozen_settings
+
+    opened = Project.open(root)
+    draw = draw_cases(opened, test, validation)
+    study = ArmStudy(
+        arms=arms,
+        patients=_numbers(patients),
+        groups=_words(groups),
+        seeds=tuple(range(first_seed, first_seed + seeds)),
+        budget=budget,
+        preset=preset,
+        frozen=frozen_settings(arms.study, frozen),
+        settings=tuple(settings),
+    )
+    common = study.common(opened, draw, out)
+    cells = study.cells(draw, common)
+    setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
+    _carry_out(root, cells, out, device, lambda rows: write_arms(out, setting, rows))
+
+
+def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:
+    from ..training.config import BudgetConfig
+
+    if (steps is None) == (minutes is None):
+        raise UserError("a study needs --steps-per-run or --minutes-per-run, one of the two; nothing was started")
+    return BudgetConfig(steps=steps, minutes=minutes)
+
+
+def _settings_file(frozen: Path | None) -> str:
+    return "the package's own settings file" if frozen is None else frozen.name
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _carry_out(

@@ -1,0 +1,171 @@
+"""What the transfer study says in the end: source, target and transferred models on the target centre."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..evaluation.report import Figure, Report, Section, Table
+from ..samples.centre import CentreShift
+from . import report as parts
+from .analysis import Comparison, Difference, Mean, Rows, Score, difference, differences, means
+from .common import Common
+from .figures import Look, forest, training_curves
+from .rows import Row
+from .transfer import GROUPS, SCRATCH, SOURCE, STUDY, Centres, Transfer
+
+_RESAMPLING = 0
+_SCORES = {group: Score(group, "0") for group in GROUPS}
+_COLOURS = ("#5b6470", "#0072b2", "#cc79a7", "#e69f00", "#d55e00", "#009e73", "#56b4e9")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was asked of the study, and the cases it was given."""
+
+    study: Transfer
+    centres: Centres
+    shift: CentreShift
+    common: Common
+    total: int
+    settings_file: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """Training time of a group relative to training from scratch, median over seeds."""
+
+    group: str
+    seconds: float
+    seeds: int
+
+
+def write_transfer(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
+    """Write the report of the rows there are; None without any."""
+    if not rows:
+        return None
+    placed = _placed(setting.study, rows)
+    rng = np.random.default_rng(_RESAMPLING)
+    found = differences(placed, tuple(_comparisons(placed)), rng)
+    dice = means(placed, [score for group, score in _SCORES.items() if any(g == group for g, *_ in placed)], rng)
+    report = _report(setting, placed, rows, found, dice)
+    return parts.write_report(folder, report, _document(setting, placed, rows, found, dice), rows)
+
+
+def _placed(study: Transfer, rows: Sequence[Row]) -> dict[tuple[str, int, int], Row]:
+    """Sort rows by group and seed; the source model stands among those of the target's number of patients."""
+    return {(row.group, study.patients, row.seed): row for row in rows}
+
+
+def _comparisons(rows: Rows) -> Iterator[Comparison]:
+    there = {group for group, *_ in rows}
+    transferred = [group for group in GROUPS if group.startswith("ST") and group in there]
+    for group in transferred:
+        for other in (SCRATCH, SOURCE):
+            if other in there:
+                yield difference(_SCORES[group], _SCORES[other])
+    if {SCRATCH, SOURCE} <= there:
+        yield difference(_SCORES[SCRATCH], _SCORES[SOURCE])
+
+
+def time_shares(rows: Rows, patients: int) -> tuple[Share, ...]:
+    """Compare training times, validation left out, within each seed."""
+    found = []
+    for group in GROUPS:
+        pairs = [
+            row.cost.seconds / rows[SCRATCH, patients, seed].cost.seconds
+            for (name, _, seed), row in rows.items()
+            if name == group and (SCRATCH, patients, seed) in rows
+        ]
+        if pairs:
+            found.append(Share(group, statistics.median(pairs), len(pairs)))
+    return tuple(found)
+
+
+def _report(
+    setting: Setting, placed: Rows, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean]
+) -> Report:
+    figures: tuple[Figure, ...] = ()
+    if found:
+        figures = (forest("differences-plot", "Mean difference and its 95 % interval.", found),)
+    looks = {group: Look(colour) for group, colour in zip(GROUPS, _COLOURS, strict=True)}
+    curves = training_curves("training-curves", "Validation Dice: thin lines are seeds.", placed, looks)
+    patients = setting.study.patients
+    return Report(
+        "Transfer between centres: which layers to train again",
+        (
+            parts.done_sentence(placed, setting.total),
+            f"S learns from {len(setting.centres.source)} source patients, T from {patients} target patients; ST "
+            "starts from S and learns from the patients of T, from some layer on. All are tested on the target centre.",
+        ),
+        (
+            Section("Dice on the target centre", tables=(parts.dice_table(dice),)),
+            Section("Differences", tables=(parts.difference_table(found, ""),), figures=figures),
+            Section("Time", tables=(_time_table(time_shares(placed, patients)),), figures=(curves,)),
+            Section("How it was done", (*_protocol(setting), *parts.origin_sentences(rows))),
+            parts.runs_section(rows),
+            parts.dice_section(rows),
+        ),
+    )
+
+
+def _time_table(found: Sequence[Share]) -> Table:
+    cells = tuple((each.group, f"{each.seconds:.3f}", str(each.seeds)) for each in found)
+    caption = "Training time relative to T of the same seed, median over seeds; equal steps, validation left out."
+    return Table("time", caption, ("group", "time / T", "seeds"), cells)
+
+
+def _protocol(setting: Setting) -> Iterator[str]:
+    study, centres, shift, common = setting.study, setting.centres, setting.shift, setting.common
+    each = f"{study.budget.steps:,} steps" if study.budget.steps else f"{study.budget.minutes:g} minutes"
+    contour = f"contours drawn {shift.contour:+d} voxels wider" if shift.contour else "the same contour protocol"
+    yield (
+        "The target centre is simulated from other patients of the same data: intensity curve of power "
+        f"{shift.power:g}, noise of {shift.noise:g} of the range, blur of {shift.blur:g} voxels, slices {shift.thickness:g} times as "
+        f"thick, {contour}."
+    )
+    yield (
+        f"Every run learns for {each}. A seed draws the target patients from a pool of {len(centres.pool)}, the first "
+        f"weights and the patches; its source model is trained once. Tested on {len(centres.test)}, validated on "
+        f"{len(centres.validation)} target patients, S on {len(centres.source_validation)} source patients."
+    )
+    size, spacing = "×".join(map(str, common.patch)), "×".join(f"{mm:.3g}" for mm in common.spacing)
+    given = f" For all groups: {', '.join(study.settings)}." if study.settings else ""
+    yield f"All runs: preset {study.preset}, {common.dims}D, {spacing} mm, patch {size}.{given}"
+    if study.frozen.tried.per_group:
+        tried = study.frozen.tried.per_group
+        yield f"Settings were frozen beforehand ({setting.settings_file}): {tried} tried for each group."
+    else:
+        yield "No settings were tried for this study: every group uses the preset as it is."
+
+
+def _document(
+    setting: Setting, placed: Rows, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean]
+) -> dict[str, Any]:
+    study = setting.study
+    return {
+        "study": STUDY,
+        "runs_done": len(rows),
+        "runs_planned": setting.total,
+        "protocol": {
+            "groups": {group: list(GROUPS[group]) for group in study.groups},
+            "patients": study.patients,
+            "seeds": list(study.seeds),
+            "preset": study.preset,
+            "budget": study.budget.model_dump(),
+            "settings_for_all": list(study.settings),
+            "frozen_settings": {"file": setting.settings_file, **study.frozen.model_dump(mode="json")},
+            "shift": asdict(setting.shift),
+            "common": setting.common.model_dump(mode="json"),
+            "cases": asdict(setting.centres),
+        },
+        "dice": [parts.mean_document(each) for each in dice],
+        "differences": [parts.difference_document(each) for each in found],
+        "time": [asdict(each) for each in time_shares(placed, study.patients)],
+        "runs": [parts.run_document(row) for row in rows],
+    }
