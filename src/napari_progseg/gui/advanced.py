@@ -8,7 +8,17 @@ from pathlib import Path
 from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox
 
 from ..errors import UserError
-from ..training.config import PRESETS, RestorationConfig, RunConfig, StartConfig, apply_settings, preset_config
+from ..training.config import (
+    PRESETS,
+    FreezeConfig,
+    PatchConfig,
+    RestorationConfig,
+    RunConfig,
+    SampleConfig,
+    StartConfig,
+    apply_settings,
+    preset_config,
+)
 from .modes import Mode
 from .sections import LabelledForm, SectionWidgets
 
@@ -25,11 +35,14 @@ _DISTORTIONS = {
     "mask": "masked in blocks",
     "loss": "error",
 }
+_PATIENTS = {"schedule": "patients", "start": "… begin with share", "stages": "… join in stages"}
+_GROWING = {"schedule": "patch size"}
+_FROZEN = {"policy": "frozen", "last": "… convolutions learn"}
 _CARRIED = {"rate": "learns at rate ×", "warmup": "… rising for", "keep_head": "last layer, too"}
 
 
 class Advanced:
-    """Preset, network, patches, learning rate and seed; how scans are spoiled; what is taken over. Presets fill it in.
+    """Preset, network, patches, learning rate, seed; distortions; schedules; what is taken over. Presets fill it in.
 
     Parameters
     ----------
@@ -57,6 +70,9 @@ class Advanced:
         self.seed = SpinBox(name="seed", min=0, max=2**31 - 1, tooltip="The same seed repeats every random choice")
         self.restoration = SectionWidgets("restoration", RestorationConfig, _DISTORTIONS)
         self.start = SectionWidgets("start", StartConfig, _CARRIED)
+        self.samples = SectionWidgets("samples", SampleConfig, _PATIENTS)
+        self.growing = SectionWidgets("patches", PatchConfig, _GROWING)
+        self.freeze = SectionWidgets("freeze", FreezeConfig, _FROZEN)
         self.rate.native.setDecimals(6)
         self._fill()
         self.preset.changed.connect(self._fill)
@@ -67,7 +83,12 @@ class Advanced:
         for widget in (self.preset, self.dims, self.patch, self.batch, self.rate, self.width, self.seed):
             form.add(widget)
         form.add_section("How often a piece of a scan is", self.restoration)
+        form.add_section("What changes while the run goes on", self.samples)
+        for widget in self.growing.fields.values():
+            form.add(widget)
         form.add_section("What the run to start from has learned", self.start)
+        for widget in self.freeze.fields.values():
+            form.add(widget)
         for widget in form.widgets:
             widget.changed.connect(self._notify)
         return form
@@ -92,6 +113,8 @@ class Advanced:
             self.form.show_row(widget, not carried)
         self.patch.native.setPlaceholderText(_SAME if carried else _AUTO)
         self.form.show_section(self.restoration, () if mode.needs_labels else _DISTORTIONS)
+        for widget in self.freeze.fields.values():
+            self.form.show_row(widget, carried)
         other_head = carried and mode.needs_labels and not start_mode.needs_labels
         self.form.show_section(self.start, [n for n in _CARRIED if carried and (other_head or n != "keep_head")])
 
@@ -105,6 +128,9 @@ class Advanced:
         self.width.value = config.model.width
         self.restoration.fill(config.restoration)
         self.start.fill(config.start)
+        self.samples.fill(config.samples)
+        self.growing.fill(config.patches)
+        self.freeze.fill(config.freeze)
 
     def config(
         self, mode: Mode, minutes: float, train: tuple[str, ...], validation: tuple[str, ...], start: Path | None = None
@@ -135,10 +161,12 @@ class Advanced:
             f"patches.size={self._patch()}",
             f"patches.batch={self.batch.value}",
             f"optimiser.rate={self.rate.value}",
+            *self.samples.settings(),
+            *self.growing.settings(),
         ]
         if carried:
             # the network is that of the run it begins with
-            settings += ["model.dims=null", *self.start.settings()]
+            settings += ["model.dims=null", *self.start.settings(), *self.freeze.settings()]
         else:
             dims = _DIMS[self.dims.value]
             settings += [f"model.dims={'null' if dims is None else dims}", f"model.width={self.width.value}"]

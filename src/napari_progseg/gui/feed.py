@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 from ..training.events import (
@@ -17,6 +18,7 @@ from ..training.events import (
     Previewed,
     Restored,
     Said,
+    Scheduled,
     Started,
     StepDone,
     Validated,
@@ -62,6 +64,8 @@ class RunFeed:
     checkpoint_step: int | None = None
     message: str = ""
     said: list[str] = field(default_factory=list)
+    schedule: Scheduled | None = None
+    newest: StepDone | None = None
 
     def update(self, events: Iterable[Event]) -> None:
         """Take in new events, oldest first."""
@@ -75,7 +79,10 @@ class RunFeed:
                 self._forget_after(step)
             case StepDone(step=step, progress=progress, seconds=seconds, loss=loss):
                 self.state, self.step, self.progress, self.seconds = "running", step, progress, seconds
+                self.newest = event
                 self._add_loss(step, loss)
+            case Scheduled():
+                self.schedule = event
             case Validated():
                 self._add_validation(event)
             case Checkpointed(step=step):
@@ -151,6 +158,19 @@ class RunFeed:
         """Change of the mean Dice between the last two validations."""
         means = [each.mean_dice for each in self.validations[-2:]]
         return means[1] - means[0] if len(means) == 2 and None not in means else None  # type: ignore[operator]
+
+    def patch_steps(self) -> list[tuple[float, int, int]]:
+        """Return (progress, voxels of a patch, patches of a batch) where they change; empty where they never do."""
+        planned = [] if self.schedule is None else self.schedule.patches
+        return [(start, prod(patch), batch) for start, patch, batch in planned] if len(planned) > 1 else []
+
+    def case_steps(self) -> list[tuple[float, int]]:
+        """Return (progress, active cases) where cases join, forecast at the pace so far; empty where none do."""
+        planned = [] if self.schedule is None else self.schedule.cases
+        if len(planned) < 2 or self.newest is None or not self.newest.progress:
+            return []
+        pace = self.newest.samples / self.newest.progress
+        return [(min(1.0, samples / pace) if pace else 0.0, count) for samples, count in planned]
 
     @property
     def seconds_left(self) -> float | None:

@@ -19,6 +19,7 @@ from .curves import Curves
 from .desk import Desk
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
+from .stages import Stages
 from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, Look, class_colour
 from .wording import dice_number, duration, mean, run_number
 
@@ -41,10 +42,12 @@ class Results(QWidget):
         column.setSpacing(GRID)
         self.title = heading("No run yet")
         self.curves = Curves()
+        self.stages = Stages()
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
         column.addWidget(self.curves)
+        column.addWidget(self.stages)
         column.addWidget(heading("This patient"))
         column.addLayout(self._case_part())
         column.addWidget(heading("Runs"))
@@ -107,6 +110,7 @@ class Results(QWidget):
     def set_look(self, look: Look) -> None:
         """Take the theme's colours."""
         self.curves.set_look(look)
+        self.stages.set_look(look)
 
     # --- actions ------------------------------------------------------------------------------------------------
 
@@ -149,6 +153,7 @@ class Results(QWidget):
     def _refresh_curves(self) -> None:
         feed = self._desk.runs.feed
         self.curves.show_feed(feed)
+        self.stages.show_feed(feed)
         said = feed.said if feed is not None else []
         self.said.setText(f"{run_number(feed.name).capitalize()} said: {' '.join(said)}" if said else "")
         if feed is None:

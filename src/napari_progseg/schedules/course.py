@@ -44,6 +44,11 @@ class Course:
         """Draw from all cases, with one patch, all the time; `units` are the samples of a pass over each case."""
         return cls(SampleSchedule.constant(units), PatchSchedule.constant(patch, batch))
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes while a run goes on."""
+        return len(self.samples.stages) > 1 or len(self.patches.stages) > 1
+
     def at(self, progress: float, step: int, samples: int, seed: int) -> Stage:
         """Return the stage at a progress in [0, 1], a step, and so many samples."""
         shape = self.patches.at(progress, step, seed)

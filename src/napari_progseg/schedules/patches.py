@@ -99,6 +99,15 @@ class PatchSchedule:
         return cls(stages, settings.epochs, at_random=settings.schedule == "random")
 
     @property
+    def starts(self) -> tuple[tuple[float, PatchStage], ...]:
+        """At which progress each stage begins; nothing where stages are drawn at random."""
+        if self.at_random:
+            return ()
+        numbers = [stage_of(epoch, self.epochs, len(self.stages)) for epoch in range(self.epochs)]
+        firsts = {number: epoch for epoch, number in reversed(list(enumerate(numbers)))}
+        return tuple((epoch / self.epochs, self.stages[number]) for number, epoch in sorted(firsts.items()))
+
+    @property
     def voxel_ratio(self) -> float:
         """Mean voxels of a step, relative to those of the last stage."""
         if self.at_random:

@@ -80,6 +80,11 @@ class SampleSchedule:
             epoch += ceil(add_every)
         return cls(tuple(stages))
 
+    @property
+    def starts(self) -> tuple[tuple[int, int], ...]:
+        """After how many samples so many cases are active."""
+        return tuple((stage.first, len(stage.cases)) for stage in self.stages)
+
     def at(self, samples: int) -> Place:
         """Say where a training stands after so many samples."""
         stage = next(stage for stage in reversed(self.stages) if samples >= stage.first)

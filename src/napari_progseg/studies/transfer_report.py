@@ -126,8 +126,8 @@ def _protocol(setting: Setting) -> Iterator[str]:
     contour = f"contours drawn {shift.contour:+d} voxels wider" if shift.contour else "the same contour protocol"
     yield (
         "The target centre is simulated from other patients of the same data: intensity curve of power "
-        f"{shift.power:g}, noise of {shift.noise:g} of the range, blur of {shift.blur:g} voxels, slices {shift.thickness:g} times as "
-        f"thick, {contour}."
+        f"{shift.power:g}, noise of {shift.noise:g} of the range, blur of {shift.blur:g} voxels, slices "
+        f"{shift.thickness:g} times as thick, {contour}."
     )
     yield (
         f"Every run learns for {each}. A seed draws the target patients from a pool of {len(centres.pool)}, the first "

@@ -286,7 +286,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 # what preset "progressive" adds to the sizes of "default" or "tiny"
-_PROGRESSIVE: dict[str, dict[str, Any]] = {"clicks": {"previous_mask": True}}
+_PROGRESSIVE: dict[str, dict[str, Any]] = {
+    "clicks": {"previous_mask": True},
+    "samples": {"schedule": "pdl"},
+    "patches": {"schedule": "efficiency"},
+}
 # what task "restoration" changes: the distortions are augmentation enough, as in the paper, and what is to be restored
 # is the image as it was scanned
 _RESTORATION: dict[str, dict[str, Any]] = {"augment": {"enabled": False}}

@@ -13,6 +13,7 @@ from ..schedules.patches import PatchSchedule
 from ..schedules.samples import SampleSchedule
 from ..storage.atomic import read_json, write_json
 from .config import RunConfig
+from .events import Scheduled
 from .ranking import RunRanking
 
 RANKING = "ranking.json"
@@ -46,6 +47,12 @@ def patch_schedule(plan: Plan, config: RunConfig) -> PatchSchedule:
         return PatchSchedule.constant(plan.patch, plan.batch)
     shortest = SHORTEST_PAINTED if config.task == "restoration" else 1
     return PatchSchedule.growing(plan.patch, plan.divisor, plan.batch, config.patches, shortest)
+
+
+def scheduled(course: Course) -> Scheduled:
+    """Say what a course will change."""
+    patches = tuple((start, stage.patch, stage.batch) for start, stage in course.patches.starts)
+    return Scheduled(patches, course.samples.starts)
 
 
 def _ranking(run_dir: Path, cases: Sequence[TrainingCase], config: RunConfig) -> RunRanking:

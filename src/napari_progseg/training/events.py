@@ -22,8 +22,27 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What will change while the run goes on.
+
+    Parameters
+    ----------
+    patches : tuple of (progress, patch, batch)
+        From a progress in [0, 1] on; empty where patches are drawn at random.
+    cases : tuple of (samples, number)
+        How many cases are active once so many patches were drawn.
+    """
+
+    patches: tuple[tuple[float, tuple[int, ...], int], ...]
+    cases: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepDone:
-    """One optimiser step. `progress` is in [0, 1]; `seconds` counts from the first step, pauses left out."""
+    """One optimiser step.
+
+    `progress` is in [0, 1]; `seconds` counts from the first step, pauses left out; `samples` are the patches so far.
+    """
 
     step: int
     progress: float
@@ -34,6 +53,7 @@ class StepDone:
     patch: tuple[int, ...]
     batch: int
     active_cases: int
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +145,24 @@ class Failed:
 
 
 Event = (
-    Started | StepDone | Validated | Checkpointed | Previewed | Restored | Paused | Continued | Said | Finished | Failed
+    Started
+    | Scheduled
+    | StepDone
+    | Validated
+    | Checkpointed
+    | Previewed
+    | Restored
+    | Paused
+    | Continued
+    | Said
+    | Finished
+    | Failed
 )
 _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         Started,
+        Scheduled,
         StepDone,
         Validated,
         Checkpointed,

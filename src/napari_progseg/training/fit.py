@@ -136,6 +136,7 @@ def fit(
             patch=stage.patch,
             batch=len(images),
             active_cases=len(stage.cases),
+            samples=trainee.samples,
         )
         yield from validate(trainee, progress, seconds)
 

@@ -26,7 +26,7 @@ from ..storage.atomic import read_json, write_json
 from ..tasks import build_task
 from .checks import Previewer, Validator
 from .config import RunConfig
-from .course import course_of
+from .course import course_of, scheduled
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
@@ -155,6 +155,8 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     validator = Validator(project, plan, config, keeper)
     budget = config.budget
     yield from log.add(Started(trainee.step, plan.sentence, str(device), budget.steps, budget.minutes))
+    if course.changes:
+        yield from log.add(scheduled(course))
     clock.run()
     events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator)
     answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
