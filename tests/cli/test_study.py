@@ -126,3 +126,27 @@ def test_without_numbers_of_patients_the_papers_are_taken_as_far_as_there_are_so
     done = limited_data(project, tmp_path / "out", "--groups", "Seg", "--steps-per-run", 1, "--seeds", 1, "--test", 1)
     assert done.exit_code == 0, done.output
     assert {row.patients for row in RowFile(tmp_path / "out").read().values()} == {1, 2, 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("study", "words", "runs"),
+    [
+        ("pdl", ("--patients", "3", "--groups", "All,PDL"), 2),
+        ("pgps", ("--patients", "2", "--groups", "Constant,Efficiency,Performance"), 3),
+        ("transfer", ("--patients", 1, "--source", 1, "--test", 1, "--groups", "S,T,ST-10"), 3),
+    ],
+)
+def test_the_other_studies_run_and_report(
+    project: Path, tmp_path: Path, study: str, words: tuple[object, ...], runs: int
+) -> None:
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    given = ("--out", tmp_path / "out", "--device", "cpu", "--validation", 1, "--steps-per-run", 2, "--seeds", 1)
+    plain = ["study", study, project, *given, *settings, *words]
+    done = CliRunner().invoke(app, [str(word) for word in plain])
+    assert done.exit_code == 0, done.output
+    assert f"{runs} of {runs} runs are done" in done.output
+    document = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert document["study"] == study
+    assert document["runs_done"] == runs
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
