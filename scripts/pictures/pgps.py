@@ -49,7 +49,7 @@ def draw(target: Path) -> None:
     for axes in (size, batch, voxels):
         axes.set_xlabel("progress of the run")
         axes.spines[["top", "right"]].set_visible(False)
-    save(figure, target, {name: colour for name, colour in LOOKS.items()})
+    save(figure, target, dict(LOOKS))
 
 
 if __name__ == "__main__":

@@ -228,3 +228,17 @@ def test_two_viewers_do_not_know_each_other(make_napari_viewer_proxy, engine, pr
     for dock in docks:
         dock.desk.close()
         qtbot.waitUntil(lambda dock=dock: not dock.desk.background.busy, timeout=5000)
+
+
+def test_patients_are_sorted_by_similarity_on_demand(dock, engine, project, qtbot, monkeypatch) -> None:
+    from napari_progseg.gui import engine as door
+
+    monkeypatch.setattr(door, "rank_cases", lambda project: ("case-2", "case-0", "case-3", "case-1"))
+    dock.open_project(project.root)
+    patients = dock.patients
+    QTest.mouseClick(patients.similar, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: patients.table.rows[0].case.id == "case-2", timeout=5000)
+    shown = [patients.rows.index(row, 1).data() for row in range(4)]
+    assert shown == ["case-2", "case-0", "case-3", "case-1"]
+    assert "rank 1" in patients.rows.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
+    qtbot.waitUntil(lambda: patients.similar.isEnabled() and not dock.desk.background.busy, timeout=5000)

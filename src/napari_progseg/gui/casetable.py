@@ -48,6 +48,7 @@ class CaseRow:
     image: Finding | None = None
     labels: Finding | None = None
     problems: tuple[str, ...] = field(default=())
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,15 @@ class CaseTable(QAbstractTableModel):
             row.case = project.case(row.case.id)
             row.dice = dice.get(row.case.id, row.dice)
         self._all_changed()
+
+    def order_by(self, ranked: Sequence[str]) -> None:
+        """List cases in this order, the others after them."""
+        places = {case: place for place, case in enumerate(ranked, 1)}
+        self.beginResetModel()
+        for row in self.rows:
+            row.rank = places.get(row.case.id)
+        self.rows.sort(key=lambda row: row.rank or len(places) + 1)
+        self.endResetModel()
 
     def describe(self, described: Described) -> None:
         """Take in what reading a case told."""
@@ -187,7 +197,8 @@ class CaseTable(QAbstractTableModel):
             )
         if column == SIZE and row.image is not None and row.image.spacing_zyx_mm:
             return spacing_text(row.image.spacing_zyx_mm)
-        return f"{row.case.image}\nDouble click or Enter opens it"
+        ranked = "" if row.rank is None else f"\nSimilarity to the others: rank {row.rank}"
+        return f"{row.case.image}{ranked}\nDouble click or Enter opens it"
 
     def _colour(self, row: CaseRow, column: int) -> QColor | None:
         if column == STATE:

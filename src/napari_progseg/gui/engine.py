@@ -47,6 +47,13 @@ def predict_volume(
     return predict(model, volume, progress=progress, cancelled=cancelled)
 
 
+def rank_cases(project: Project) -> tuple[str, ...]:
+    """Order the cases that may be learned from by how much their images are like the others."""
+    from ..training.ranking import RunRanking, small_images
+
+    return RunRanking.of(small_images(project, project.scans()), ("mse", "psnr", "ssim")).cases
+
+
 def start_run(project: Project, config: RunConfig, threads: int) -> Path:
     """Make a run folder and start its detached process."""
     from ..training.run import create_run, start

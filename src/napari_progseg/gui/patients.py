@@ -15,12 +15,13 @@ from qtpy.QtWidgets import (
     QPushButton,
     QStackedWidget,
     QTableView,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from . import recent
-from .background import Job, Problem
+from . import engine, recent
+from .background import Job, Problem, called
 from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing, redescribing
 from .casetable import GRID as GRID_COLUMN
 from .compare import LARGE_VOXELS
@@ -87,6 +88,14 @@ class Patients(QStackedWidget):
         self.filter.setPlaceholderText("Filter by case or state")
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self.rows.keep)
+        self.similar = QToolButton()
+        self.similar.setText("≈")
+        self.similar.setToolTip("Sort by how much the images are like the others, similar ones first; reads all scans")
+        self.similar.clicked.connect(self._sort_by_similarity)
+        top = QHBoxLayout()
+        top.setSpacing(GRID // 2)
+        top.addWidget(self.filter, 1)
+        top.addWidget(self.similar)
         self.view = QTableView()
         self.view.setModel(self.rows)
         self.view.setSortingEnabled(True)
@@ -118,7 +127,7 @@ class Patients(QStackedWidget):
         buttons.addWidget(self.open, 1)
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
-        column.addWidget(self.filter)
+        column.addLayout(top)
         column.addWidget(self.view, 1)
         column.addWidget(self.summary)
         column.addWidget(self.learn)
@@ -164,6 +173,21 @@ class Patients(QStackedWidget):
         index = self.view.currentIndex()
         if index.isValid():
             self._activated(index)
+
+    def _sort_by_similarity(self) -> None:
+        self.similar.setEnabled(False)
+        steps = called(engine.rank_cases, self._desk.project)
+        self._desk.background.start("comparing the scans", steps, self._ranked, self._compared)
+
+    def _ranked(self, value: Any) -> None:
+        if isinstance(value, Problem):
+            self._desk.said.emit(value.text)
+        else:
+            self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+            self.table.order_by(value)
+
+    def _compared(self) -> None:
+        self.similar.setEnabled(True)
 
     # --- state --------------------------------------------------------------------------------------------------
 
