@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_progseg.gui.footer import Footer
 from napari_progseg.project import Project

@@ -63,6 +63,22 @@ def start_run(project: Project, config: RunConfig, threads: int) -> Path:
     return run_dir
 
 
+def compare_runs(project: Project, before: Path, after: Path) -> Any:
+    """Measure two runs on all completed cases that neither has learned from; returns `training.adapt.Changes`."""
+    from ..inference.cases import project_cases
+    from ..inference.evaluate import evaluate_run
+    from ..training import adapt
+    from ..training.starts import config_of
+
+    own, other = config_of(after), config_of(before)
+    elsewhere = before.resolve().parents[1] != project.root.resolve()
+    seen = (*own.train, *own.validation, *(() if elsewhere else (*other.train, *other.validation)))
+    cases = project_cases(project, adapt.held_out(project, seen))
+    clicks = adapt.clicks_to_compare(own)
+    first = evaluate_run(before, cases, clicks=clicks, elsewhere=elsewhere)
+    return adapt.compare(first, evaluate_run(after, cases, clicks=clicks))
+
+
 def resume_run(run_dir: Path, threads: int) -> Path:
     """Start the detached process of a run that was stopped or died."""
     from ..training.run import start

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .adapted import BeforeAfter
 from .curves import Curves
 from .desk import Desk
 from .parts import GRID, heading, note, scrolled, swatch
@@ -43,6 +44,7 @@ class Results(QWidget):
         self.title = heading("No run yet")
         self.curves = Curves()
         self.stages = Stages()
+        self.adapted = BeforeAfter(desk)
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
@@ -52,6 +54,7 @@ class Results(QWidget):
         column.addLayout(self._case_part())
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
+        column.addWidget(self.adapted)
         column.addWidget(self.said)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -221,6 +224,7 @@ class Results(QWidget):
 
     def _refresh_buttons(self) -> None:
         row = self._chosen()
+        self.adapted.show_run(row)
         self._sure.stop()
         self.delete.setText("Delete")
         self.delete.setEnabled(row is not None)

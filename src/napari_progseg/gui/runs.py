@@ -35,6 +35,8 @@ class RunRow:
     seconds: float
     dice: float | None
     trained: bool  # it has a checkpoint
+    start: Path | None = None
+    start_knows_structures: bool = False
 
     @property
     def task(self) -> str:
@@ -215,17 +217,21 @@ def list_runs(project: Project) -> tuple[RunRow, ...]:
             state = engine.status(path)
         except (UserError, OSError, ValueError):
             continue
+        feed = feed_of(path)
+        there = feed.start is not None and (feed.start / "config.json").exists()
         rows.append(
             RunRow(
                 path,
                 path.name,
-                feed_of(path).mode,
+                feed.mode,
                 state.state,
                 state.step,
                 len(state.train_cases),
                 state.seconds,
                 state.best_dice,
                 engine.has_model(path),
+                feed.start if there else None,
+                there and feed_of(feed.start).mode.needs_labels,
             )
         )
     return tuple(rows)

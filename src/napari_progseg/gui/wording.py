@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..volume import LabelClass
 from .modes import Mode
+
+if TYPE_CHECKING:
+    from ..evaluation.statistics import Interval
 
 NOT_AVAILABLE = "n/a"
 _LINE = 46
@@ -140,6 +144,18 @@ def nothing_to_start(mode: Mode, completed: int, has_restoration: bool) -> str:
             "Press “Learn from all scans” in the Patients tab first."
         )
     return "Tick at least one labelled patient to train on."
+
+
+def change_sentence(before: str, after: str, interval: Interval | None) -> str:
+    """Say how much better or worse a run is than the one it started from."""
+    if interval is None:
+        return f"No patient on which {before} and {after} can be compared."
+    sure = "" if interval.low > 0 or interval.high < 0 else ", which may be chance"
+    kind = "better" if interval.mean > 0 else "worse"
+    return (
+        f"{after.capitalize()} is {abs(interval.mean):.3f} {kind} than {before} (95 % interval {interval.low:+.3f} to "
+        f"{interval.high:+.3f}, {counted(interval.n, 'patient')}){sure}."
+    )
 
 
 def learning_sentence(scans: int, minutes: float, device: str) -> str:

@@ -57,6 +57,11 @@ def task_of(run_dir: Path) -> str | None:
     return None
 
 
+def config_of(run_dir: Path) -> RunConfig:
+    """Read the settings of a run."""
+    return RunConfig.model_validate(read_json(run_dir / CONFIG))
+
+
 def source_weights(runs_dir: Path, init: str) -> Weights:
     """Read the weights of the run `init`, also where the project has been moved since that path was written.
 

@@ -1,0 +1,111 @@
+"""A run beside the one it started from: Dice of both on patients that neither has learned from, keep or discard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from . import engine
+from .background import Problem, called
+from .desk import Desk
+from .parts import GRID, heading, note
+from .runs import RunRow
+from .wording import change_sentence, dice_number, run_number
+
+if TYPE_CHECKING:
+    from ..training.adapt import Changes
+
+_HEADINGS = ("Patient", "Before", "After", "Change")
+_MOST_ROWS = 6
+
+
+class BeforeAfter(QWidget):
+    """Compares on demand; hidden where the chosen run did not start from one that knows the structures."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._row: RunRow | None = None
+        self._found: dict[str, Changes] = {}
+        self.about = note()
+        self.table = QTableWidget(0, len(_HEADINGS))
+        self.table.setHorizontalHeaderLabels(_HEADINGS)
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.compare = QPushButton("Compare")
+        self.compare.setToolTip("Predict all completed patients that neither run has learned from, with both")
+        self.compare.clicked.connect(self._compare)
+        self.keep = QPushButton("Keep and use")
+        self.keep.clicked.connect(self._keep)
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip("Delete this run; the one it started from stays as it is")
+        self.discard.clicked.connect(self._discard)
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        for button in (self.compare, self.keep, self.discard):
+            row.addWidget(button, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        column.addWidget(heading("Before and after"))
+        column.addWidget(self.about)
+        column.addWidget(self.table)
+        column.addLayout(row)
+        self.hide()
+
+    def show_run(self, row: RunRow | None) -> None:
+        """Show the comparison of a run, or the way to it."""
+        self._row = row
+        comparable = row is not None and row.usable and row.start is not None and row.start_knows_structures
+        self.setVisible(comparable)
+        if comparable:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        found = self._found.get(self._row.name)
+        names = run_number(self._row.start.name), run_number(self._row.name)
+        self.table.setVisible(found is not None)
+        for button in (self.keep, self.discard):
+            button.setEnabled(found is not None and not self._desk.runs.live)
+        self.compare.setEnabled(not self._desk.runs.live)
+        if found is None:
+            self.about.setText(f"{names[1].capitalize()} started from {names[0]}: is it better here?")
+            return
+        self.about.setText(change_sentence(*names, found.interval))
+        self.table.setRowCount(len(found.cases))
+        for number, case in enumerate(found.cases):
+            both = None not in (case.before, case.after)
+            change = f"{case.after - case.before:+.3f}" if both else dice_number(None)
+            for column, text in enumerate((case.case, dice_number(case.before), dice_number(case.after), change)):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(number, column, item)
+        rows = min(max(1, len(found.cases)), _MOST_ROWS)
+        height = self.table.horizontalHeader().sizeHint().height()
+        self.table.setFixedHeight(height + rows * self.table.verticalHeader().defaultSectionSize() + 4)
+
+    def _compare(self) -> None:
+        row = self._row
+        self.compare.setEnabled(False)
+        self.about.setText("Predicting with both models…")
+        steps = called(engine.compare_runs, self._desk.project, row.start, row.path)
+        self._desk.background.start("comparing two models", steps, lambda value: self._compared(row.name, value))
+
+    def _compared(self, name: str, value: Changes | Problem) -> None:
+        if isinstance(value, Problem):
+            self._desk.said.emit(value.text)
+        else:
+            self._found[name] = value
+        if self._row is not None and self._row.name == name:
+            self._refresh()
+
+    def _keep(self) -> None:
+        self._desk.use_run(self._row.path)
+
+    def _discard(self) -> None:
+        self._desk.runs.delete(self._row)

@@ -1,0 +1,56 @@
+"""A run beside the one it started from."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_progseg.evaluation.statistics import Interval
+from napari_progseg.training.adapt import Change, Changes
+from napari_progseg.training.config import preset_config
+
+LEFT = Qt.MouseButton.LeftButton
+FOUND = Changes((Change("case-2", 0.5, 0.75), Change("case-3", None, 0.5)), 0, Interval(0.25, 0.1, 0.4, 0.95, 1))
+
+
+@pytest.fixture
+def adapted(dock, engine, project, qtbot, monkeypatch):
+    """A project with a run that started from another one; comparing finds `FOUND`."""
+    from napari_progseg.gui import engine as door
+
+    source = engine.add_run(project, "0001-first", "segmentation")
+    config = preset_config("tiny", "segmentation", train=("case-0",), init=str(source), budget={"minutes": 1})
+    engine.add_configured(project, "0002-mine", config)
+    monkeypatch.setattr(door, "compare_runs", lambda project, before, after: FOUND, raising=False)
+    dock.open_project(project.root)
+    dock.show_part("Results")
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2, timeout=5000)
+    return dock.results
+
+
+def test_it_compares_on_demand_and_says_what_it_found(adapted, dock, qtbot) -> None:
+    panel = adapted.adapted
+    assert panel.isVisibleTo(adapted)
+    assert panel.about.text() == "Run 0002 started from run 0001: is it better here?"
+    assert not panel.keep.isEnabled()
+    QTest.mouseClick(panel.compare, LEFT)
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=5000)
+    assert panel.about.text().startswith("Run 0002 is 0.250 better than run 0001 (95 % interval +0.100 to +0.400")
+    cells = [[panel.table.item(row, column).text() for column in range(4)] for row in range(2)]
+    assert cells == [["case-2", "0.500", "0.750", "+0.250"], ["case-3", "n/a", "0.500", "n/a"]]
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+
+
+def test_discarding_deletes_the_new_run_alone(adapted, dock, project, qtbot) -> None:
+    panel = adapted.adapted
+    QTest.mouseClick(panel.compare, LEFT)
+    qtbot.waitUntil(panel.discard.isEnabled, timeout=5000)
+    QTest.mouseClick(panel.discard, LEFT)
+    qtbot.waitUntil(lambda: [run.name for run in project.runs()] == ["0001-first"], timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+
+
+def test_it_is_hidden_for_runs_from_scratch(adapted, dock) -> None:
+    adapted.runs.selectRow(1)
+    assert not adapted.adapted.isVisibleTo(adapted)
