@@ -54,14 +54,15 @@ def main() -> None:
 
 def setup(project: Project, task: str, dims: int) -> Setup:
     """Build the loop as a run does, and the same network with one batch in hand."""
-    train, _ = project.draw(CASES - 1, (), 0)
+    train, _ = project.draw(CASES - 1, 0)
     config = preset_config("tiny", task, train=train, budget={"steps": 10**6})  # type: ignore[arg-type]
     # from the first step on with clicks, which the preset begins later
     config = apply_settings(config, [f"model.dims={dims}", "clicks.after=0"])
     facts = [facts_of(case, project.volume(case), project.labels(case).labels, None) for case in train]  # type: ignore[union-attr]
     plan = make_plan(facts, config, () if task == "restoration" else project.classes)
     device = choose_device(config.device)
-    sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, MARGIN)
+    margin = MARGIN if config.augment.enabled else 1.0
+    sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, margin)
     learning = build_task(config, plan)
     trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
     course = Course.constant(sampler.units, plan.patch, plan.batch)

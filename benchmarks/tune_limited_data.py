@@ -28,7 +28,7 @@ from napari_progseg.training.config import BudgetConfig
 CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "Seg": ((), ("optimiser.rate=1e-3",), ("optimiser.rate=6e-3",), ("augment.intensity=0.5",)),
     "SegPretrained": ((), ("optimiser.rate=1e-3",), ("optimiser.rate=6e-3",), ("start.rate=0.3",)),
-    "SegInter": ((), ("optimiser.rate=1e-3",), ("optimiser.rate=6e-3",), ("clicks.none=0.5",)),
+    "SegInter": ((), ("optimiser.rate=1e-3",), ("optimiser.rate=6e-3",), ("clicks.none=0.3",)),
     "SegPretrainedInter": ((), ("optimiser.rate=1e-3",), ("optimiser.rate=6e-3",), ("start.rate=0.3",)),
 }
 

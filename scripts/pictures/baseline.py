@@ -18,7 +18,7 @@ from napari_progseg.training.events import Previewed
 from napari_progseg.training.run import execute
 from napari_progseg.training.watch import request
 
-TRAIN, SHOWN = 300, (5, 20, 60, 150)
+TRAIN, SHOWN = 600, (1, 30, 120, 600)
 
 
 class Moment(NamedTuple):
@@ -34,7 +34,8 @@ def main(target: Path, runs: SampleRuns) -> None:
     volume, labels = runs.project.volume(PATIENT), runs.project.labels(PATIENT)
     assert labels is not None, "every generated volume has labels"
     moments = list(seen(runs))
-    chosen = [min(moments, key=lambda moment: abs(moment.step - step)) for step in SHOWN]
+    nearest = {min(moments, key=lambda moment: abs(moment.step - step)).step for step in SHOWN}
+    chosen = [moment for moment in moments if moment.step in nearest]
     z = fullest_slice(labels.labels)
     sentences = (
         f"Learns from {LABELLED} labelled scans, without clicks; live on a scan that it does not learn from.",

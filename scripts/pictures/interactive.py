@@ -17,7 +17,7 @@ from sample_runs import LABELLED, PATIENT, SampleRuns, asked
 from napari_progseg.evaluation.metrics import dice
 from napari_progseg.inference.model import load_trained
 
-TRAIN, CLICKS = 120, 3
+TRAIN, CLICKS = 300, 3
 MISSED, EXTRA = "#0072B2", "#CC79A7"
 
 

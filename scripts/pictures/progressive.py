@@ -15,7 +15,7 @@ from sample_runs import LABELLED, PATIENT, SCANS, SampleRuns, asked
 from napari_progseg.evaluation.metrics import dice
 from napari_progseg.inference.model import load_trained
 
-LEARN, TRAIN, CLICKS = 400, 60, 3
+LEARN, TRAIN, CLICKS = 1500, 300, 3
 
 
 def main(target: Path, runs: SampleRuns) -> None:

@@ -18,7 +18,7 @@ from napari_progseg.networks import build_network
 from napari_progseg.restoration import apply, draw
 from napari_progseg.training.config import RestorationConfig
 
-LEARN, EXAMPLES = 400, 5
+LEARN, EXAMPLES = 1500, 5
 NONE = {"flip": 0.0, "shuffle": 0.0, "curve": 0.0, "paint": 0.0, "mask": 0.0}
 EACH = {
     "original": {},

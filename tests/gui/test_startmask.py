@@ -69,7 +69,7 @@ def test_a_layer_becomes_the_current_mask_and_undo_takes_it_back(opened, project
     assert case.has_prediction
     assert case.history.clicks == ()
     assert "from mine" in opened.desk.viewer.canvas.overlays.text.text
-    assert opened.desk.viewer.layers.selection.active is case.click_layer.layer
+    assert opened.desk.viewer.layers.selection.active.name == case.click_layer.layer.name
     record = list(journal(project, "case-0").read())[-1]
     assert (record["edit"], record["source"], record["clicks"]) == ("import", "mine", [])
     QTest.mouseClick(opened.annotate.undo, Qt.MouseButton.LeftButton)

@@ -24,10 +24,7 @@ def test_durations_read_well(seconds, text) -> None:
 
 def test_the_sentence_says_what_start_will_do() -> None:
     text = wording.training_sentence(MODES["interactive"], CLASSES, 3, 1, 5.0, "this GPU")
-    assert text == (
-        "Learn to turn clicks into left, right from 3 patients, checked on 1 other; "
-        "5 min on this GPU. You can go on working meanwhile."
-    )
+    assert text == "Learn to turn clicks into left, right from 3 patients, checked on 1 other; 5 min on this GPU."
 
 
 def test_the_sentence_names_the_run_that_a_training_starts_from() -> None:

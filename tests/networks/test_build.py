@@ -53,6 +53,10 @@ def test_axes_may_be_halved_at_different_levels_and_down_to_one_voxel(plan_of: P
     plan = plan_of(patch=(2, 4, 4), widths=(2, 4, 8), strides=((1, 2, 2), (2, 2, 2)))
     network = build_network(plan, seed=0).train()
     network(torch.rand(1, 1, 2, 4, 4)).sum().backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    unreached = {name for name, gradient in gradients.items() if gradient is None}
+    assert all(name.startswith("bottleneck.") for name in unreached), "one voxel, normalised, passes only its offset"
+    assert all(gradient.isfinite().all() for gradient in gradients.values() if gradient is not None)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 9, 9), (12, 12, 12)])

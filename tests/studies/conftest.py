@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
-import torch
 
 from napari_progseg.project import Project
 from napari_progseg.studies.draw import draw_cases
@@ -30,11 +29,8 @@ SMALL = (
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _few_threads(one_thread: None) -> None:
+    """Let torch leave the other cores alone."""
 
 
 def write_patient(folder: Path, name: str, rng: np.random.Generator, *, labelled: bool) -> None:

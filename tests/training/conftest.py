@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-import torch
 
 from napari_progseg.project import Project
 from napari_progseg.samples.cohort import write_cohort
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
+from napari_progseg.training.events import Checkpointed, StepDone
 from napari_progseg.training.run import create_run
+from napari_progseg.training.watch import follow
 
 SMALL = [
     "model.dims=2",
@@ -25,11 +28,8 @@ SMALL = [
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _few_threads(one_thread: None) -> None:
+    """Let torch leave the other cores alone."""
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +55,14 @@ def config_of() -> Callable[..., RunConfig]:
 def run_of(study: Project, config_of: Callable[..., RunConfig]) -> Callable[..., Path]:
     """Create a run of the project."""
     return lambda *settings, **fields: create_run(study, config_of(*settings, **fields))
+
+
+def kill_after(run_dir: Path, process: psutil.Process, step: int) -> None:
+    """Kill a run's process without warning, once it has a checkpoint and has done so many steps."""
+    saved = False
+    for event in follow(run_dir, poll=0.01):
+        saved = saved or isinstance(event, Checkpointed)
+        if saved and isinstance(event, StepDone) and event.step >= step:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait(10)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +36,8 @@ from napari_progseg.training.events import (
 )
 from napari_progseg.training.run import create_run, execute, start
 from napari_progseg.training.watch import beat, follow, request, status
+
+from .conftest import kill_after
 
 RunOf = Callable[..., Path]
 
@@ -317,13 +318,7 @@ def test_a_killed_run_resumes_with_the_same_losses(run_of: RunOf, child: Callabl
     list(execute(whole))
     kill_at = random.SystemRandom().randint(12, 60)
     process = child(part)
-    saved = False
-    for event in follow(part, poll=0.01):
-        saved = saved or isinstance(event, Checkpointed)
-        if saved and isinstance(event, StepDone) and event.step >= kill_at:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.wait(10)
+    kill_after(part, process, kill_at)
     assert status(part).state == "dead", f"killed at {kill_at}"
     reached = max(losses(part))
     assert kill_at <= reached < 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,12 @@ from napari_progseg.inference.model import load_trained, load_weights
 from napari_progseg.project import Project
 from napari_progseg.storage.atomic import read_json, write_json
 from napari_progseg.training.config import RunConfig
-from napari_progseg.training.events import Checkpointed, Event, Failed, Said, Started, StepDone, from_line
+from napari_progseg.training.events import Event, Failed, Said, Started, StepDone, from_line
 from napari_progseg.training.run import create_run, execute, start
 from napari_progseg.training.starts import find_run, newest_restoration, usable_starts
-from napari_progseg.training.watch import follow, status
+from napari_progseg.training.watch import status
+
+from .conftest import kill_after
 
 ConfigOf = Callable[..., RunConfig]
 RunOf = Callable[..., Path]
@@ -234,13 +235,7 @@ def test_killed_and_resumed_it_repeats_the_losses_without_the_run_it_began_with(
     kill_at = random.SystemRandom().randint(10, 50)
     start(part, threads=1)
     process = psutil.Process(read_json(part / "alive.json")["pid"])
-    saved = False
-    for event in follow(part, poll=0.01):
-        saved = saved or isinstance(event, Checkpointed)
-        if saved and isinstance(event, StepDone) and event.step >= kill_at:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.wait(10)
+    kill_after(part, process, kill_at)
     assert status(part).state == "dead", f"killed at {kill_at}"
     shutil.rmtree(learned)
     assert next(event for event in list(execute(part)) if isinstance(event, Started)).step > 0
