@@ -69,7 +69,9 @@ def rank(images: Mapping[str, Image], metrics: Sequence[Metric] = ("mse", "psnr"
     means = {metric: _mean_similarities(seen, metric) for metric in metrics}
     places = np.mean([_places(values) for values in means.values()], axis=0)
     order = sorted(range(len(cases)), key=lambda number: (round(float(places[number]), 9), cases[number]))
-    scores = {case: {m: float(means[m][number]) for m in metrics} for number, case in enumerate(cases)}
+    scores: dict[str, dict[str, float]] = {
+        case: {m: float(means[m][number]) for m in metrics} for number, case in enumerate(cases)
+    }
     return Ranking(tuple(cases[number] for number in order), scores)
 
 

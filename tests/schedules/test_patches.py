@@ -82,7 +82,7 @@ def test_a_patch_that_cannot_be_met_is_refused_with_one_that_can() -> None:
 
 
 def test_slices_follow_the_same_rule() -> None:
-    assert growing_patches((32, 32), (8, 16)) == ((8, 16), (16, 16), (24, 16), (24, 32), (32, 32))
+    assert growing_patches((32, 32), (8, 16)) == ((8, 16), (16, 16), (24, 16), (32, 16), (32, 32))
 
 
 def test_axes_grow_by_eight_voxels_at_least() -> None:

@@ -50,7 +50,7 @@ class Deeplab(nn.Module):
         """Answer at an eighth of the size, then enlarge linearly."""
         deep = self.encoder_stages(self.encoder_stem(images))
         small = sum(branch(deep) for branch in self.pyramid)
-        return functional.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)  # type: ignore[arg-type]
+        return functional.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)
 
 
 class _Bottleneck(nn.Module):

@@ -56,12 +56,13 @@ class _Unetr(UNETR):
             norm_name=_NORM,
             spatial_dims=plan.dims,
         )
-        self.vit.patch_embedding = _Embedding(plan, hidden)
+        self.vit.patch_embedding = _Embedding(plan, hidden)  # type: ignore[assignment]
 
     def forward(self, images: Tensor) -> Tensor:
         """Answer images whose size 16 divides."""
         self.proj_view_shape = [*(n // _TOKEN for n in images.shape[2:]), self.hidden_size]
-        return super().forward(images)  # type: ignore[no-any-return]
+        answer: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return answer
 
 
 class _Embedding(nn.Module):

@@ -30,7 +30,7 @@ def ranking_picture(images: Mapping[str, NDArray[np.float32]], ranking: RunRanki
     drawing = Drawing(figsize=(9.0, 5.2), layout="constrained")
     ends = [*ranking.cases[:_SHOWN], *ranking.cases[_SHOWN:][-_SHOWN:]]
     metrics = list(ranking.scores[ranking.cases[0]])
-    above, below = drawing.subfigures(2, 1, height_ratios=[1, 1.5])
+    above, below = drawing.subfigures(2, 1, height_ratios=[1, 1.5], squeeze=False)[:, 0]
     for axes, case in zip(np.atleast_1d(above.subplots(1, len(ends))), ends, strict=True):
         image = images[case]
         axes.imshow(image if image.ndim == 2 else image[len(image) // 2], cmap="gray", vmin=0, vmax=1)

@@ -94,8 +94,17 @@ def two_centres(
         if (root / "progseg.json").exists()
         else Project.create(root, scans / "images", scans / "labels", values)
     )
-    a, b = (lambda cases: tuple(f"a_{case}" for case in cases)), (lambda cases: tuple(f"b_{case}" for case in cases))
-    return made, Centres(a(learned), a(checked), b(pool), b(validated), b(tested))
+    return made, Centres(
+        _of_centre("a", learned),
+        _of_centre("a", checked),
+        _of_centre("b", pool),
+        _of_centre("b", validated),
+        _of_centre("b", tested),
+    )
+
+
+def _of_centre(centre: str, cases: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{centre}_{case}" for case in cases)
 
 
 @dataclass(frozen=True)
