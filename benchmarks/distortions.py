@@ -6,7 +6,6 @@ Run with ``python benchmarks/distortions.py``. All figures of a row come from th
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +14,13 @@ import torch
 from torch import nn
 
 from napari_progseg.data.plan import CaseFacts, Plan, make_plan
-from napari_progseg.inference.model import choose_device, forward
+from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
 from napari_progseg.restoration import apply, draw, shuffle_windows
 from napari_progseg.tasks.restoration import Restoration
 from napari_progseg.training.config import RestorationConfig, apply_settings, preset_config
 from napari_progseg.training.fit import Trainee
+from timing import seconds_per_call, training_step
 
 ROUNDS, STEPS = 7, 3
 PATCHES = (((96, 96), 32), ((64, 64, 32), 6))
@@ -46,7 +46,7 @@ def report(patch: tuple[int, ...], batch: int, device: torch.device) -> None:
     )
     for work in works:
         work()
-    rounds = [[timed(work) for work in works] for _ in range(ROUNDS)]
+    rounds = [[seconds_per_call(work, STEPS) for work in works] for _ in range(ROUNDS)]
     full, plain, _ = (statistics.median(column) for column in zip(*rounds, strict=True))
     share = statistics.median(f / (f + s) for f, _, s in rounds)
     size = "x".join(map(str, patch))
@@ -66,14 +66,7 @@ def training(plan: Plan, images: torch.Tensor) -> Callable[[], None]:
     trainee = Trainee.new(build_network(plan, seed=0).to(images.device), config.optimiser)
     learning = Restoration(config.restoration)
     inputs, targets = learning.prepare(images, images, nn.Identity(), 0.0, torch.Generator().manual_seed(0))
-
-    def step() -> None:
-        loss = learning.loss(forward(trainee.network, inputs), targets)
-        trainee.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        trainee.optimiser.step()
-
-    return step
+    return training_step(trainee, learning, inputs, targets)
 
 
 def plan_of(patch: tuple[int, ...], batch: int) -> Plan:
@@ -84,16 +77,6 @@ def plan_of(patch: tuple[int, ...], batch: int) -> Plan:
     settings = [f"model.dims={len(patch)}", f"patches.size=[{size}]", f"patches.batch={batch}"]
     config = apply_settings(preset_config("tiny", "restoration", budget={"steps": 1}), settings)
     return make_plan([facts], config, ())
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return seconds per call."""
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return (time.perf_counter() - began) / STEPS
 
 
 if __name__ == "__main__":

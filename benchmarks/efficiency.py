@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from napari_progseg.data.augment import MARGIN
 from napari_progseg.data.plan import facts_of, make_plan
 from napari_progseg.data.sampler import PatchSampler
 from napari_progseg.data.store import load_cases
-from napari_progseg.inference.model import choose_device, forward
+from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
 from napari_progseg.project import Project
 from napari_progseg.samples import write_cohort
@@ -27,6 +26,7 @@ from napari_progseg.schedules.course import Course
 from napari_progseg.tasks import build_task
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
 from napari_progseg.training.fit import Clock, Trainee, fit
+from timing import seconds_per_call, training_step
 
 ROUNDS, STEPS, CASES = 7, 4, 4
 
@@ -75,34 +75,17 @@ def _ceiling(config: RunConfig, plan, learning, device: torch.device) -> Callabl
     labels = torch.randint(0, len(plan.classes) + 1, (plan.batch, *plan.patch), dtype=torch.uint8, device=device)
     images = torch.rand(plan.batch, 1, *plan.patch, device=device)
     inputs, targets = learning.prepare(images, labels, trainee.network, 1.0, torch.Generator().manual_seed(0))
-
-    def step() -> None:
-        loss = learning.loss(forward(trainee.network, inputs), targets)
-        trainee.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        trainee.optimiser.step()
-
-    return step
+    return training_step(trainee, learning, inputs, targets)
 
 
 def report(task: str, dims: int, what: Setup) -> None:
     """Time loop and ceiling in turns and print the medians."""
     next(what.loop)
     what.ceiling()
-    pairs = [(timed(lambda: next(what.loop)), timed(what.ceiling)) for _ in range(ROUNDS)]
+    pairs = [[seconds_per_call(work, STEPS) for work in (what.loop.__next__, what.ceiling)] for _ in range(ROUNDS)]
     loop, ceiling = (what.batch / statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(ceiling_s / loop_s for loop_s, ceiling_s in pairs)
     print(f"{task:14}{dims:>5}{what.batch:>7}{loop:>11.1f}{ceiling:>9.1f}{ratio:>12.2f}", flush=True)
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return seconds per step."""
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return (time.perf_counter() - began) / STEPS
 
 
 if __name__ == "__main__":

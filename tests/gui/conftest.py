@@ -81,6 +81,7 @@ class FakeSession:
 
     delay = 0.0
     seen: list[int] = []  # noqa: RUF012  reset by the fixture
+    local: list[bool] = []  # noqa: RUF012  reset by the fixture
 
     def __init__(self, model) -> None:
         self.images = 0
@@ -88,9 +89,10 @@ class FakeSession:
     def set_image(self, volume) -> None:
         self.images += 1
 
-    def answer(self, clicks, revision, current=None):
+    def answer(self, clicks, revision, current=None, *, local=True):
         time.sleep(self.delay)
         self.seen.append(revision)
+        self.local.append(local)
         z, _, _ = clicks[-1].voxel_zyx
         labels = np.full((1, 4, 4), clicks[-1].label if clicks[-1].inside else 0, np.uint8)
         return SimpleNamespace(patches=(((slice(z, z + 1), slice(0, 4), slice(0, 4)), labels),), seconds=self.delay)
@@ -208,6 +210,7 @@ def engine(monkeypatch) -> FakeEngine:
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0
     FakeSession.seen = []
+    FakeSession.local = []
     return fake
 
 

@@ -306,3 +306,15 @@ def test_keys_work_on_our_layers(opened) -> None:
     assert opened.annotate.classes.currentText() == "right"
     bound[","](layer)
     assert desk.tools.class_index == 0
+
+
+def test_clicks_correct_locally_until_the_tick_is_taken_away(interactive, qtbot) -> None:
+    desk, tick = interactive.desk, interactive.annotate.local
+    session = interactive.desk.answerer.answer.__globals__["engine"].make_session(None)
+    assert tick.isChecked()
+    press(desk.case.click_layer.layer, (1, 5, 5))
+    answered(interactive, qtbot)
+    tick.click()
+    press(desk.case.click_layer.layer, (1, 8, 8))
+    answered(interactive, qtbot)
+    assert session.local == [True, False]

@@ -224,3 +224,18 @@ def test_models_and_sessions_that_cannot_answer_say_so(model_of: ModelOf, intera
         InteractiveSession(model_of())
     with pytest.raises(RuntimeError, match="set_image"):
         InteractiveSession(interactive_of()).answer([], 1)
+
+
+def test_a_correction_leaves_the_rest_of_its_window_alone_unless_asked(
+    model: TrainedModel, volume_of: VolumeOf
+) -> None:
+    image = empty()
+    image[2, 5:7, 5:7] = 100
+    volume = volume_of(image)
+    there = empty()
+    click = [Click((2, 12, 12), True, 1)]
+    mask = shown(there, session(model, volume).answer(click, 1, there))
+    assert mask[2, 12, 12] == 1
+    assert not mask[2, 5:7, 5:7].any(), "the model would mark this, too, and nobody asked"
+    mask = shown(there, session(model, volume).answer(click, 1, there, local=False))
+    assert mask[2, 5:7, 5:7].all()

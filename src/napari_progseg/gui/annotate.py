@@ -92,6 +92,11 @@ class Annotate(QStackedWidget):
         self.maps = QCheckBox("Show click maps")
         self.maps.setToolTip("What the network sees of the clicks in the shown slice")
         self.maps.toggled.connect(self._maps_toggled)
+        self.local = QCheckBox("Correct only what is clicked")
+        self.local.setToolTip(
+            "A click on an error changes the piece of the mask it lies in; untick to let it renew all around it"
+        )
+        self.local.toggled.connect(self._local_toggled)
         self.sigma = QLabel()
         self.sigma.setToolTip("Width of a click: standard deviation of its Gaussian")
         grid = QGridLayout()
@@ -105,6 +110,7 @@ class Annotate(QStackedWidget):
                 grid.addWidget(right, row, 2)
         grid.addWidget(self.sigma, 3, 0)
         grid.addWidget(self.maps, 3, 1, 1, 2)
+        grid.addWidget(self.local, 4, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
         return grid
@@ -194,6 +200,9 @@ class Annotate(QStackedWidget):
 
     def _maps_toggled(self, shown: bool) -> None:
         self._desk.tools.set(show_maps=shown)
+
+    def _local_toggled(self, local: bool) -> None:
+        self._desk.tools.set(local=local)
 
     def _undo(self) -> None:
         if self._desk.case is not None:
@@ -297,6 +306,7 @@ class Annotate(QStackedWidget):
         ):
             button.setChecked(on)
         self.maps.setChecked(tools.show_maps)
+        self.local.setChecked(tools.local)
         for button in (self.inside, self.outside):
             button.setEnabled(tools.tool == "click")
         self.sigma.setText(f"σ {tools.sigma_mm:g} mm")

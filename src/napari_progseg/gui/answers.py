@@ -162,7 +162,7 @@ class Answerer(QObject):
             session.set_image(case.volume)
             kept = self._session = _Session(model, session, case.volume, case.base)
         current = case.predicted if case.has_prediction else None
-        answer = kept.session.answer(request.clicks, request.revision, current)
+        answer = kept.session.answer(request.clicks, request.revision, current, local=case.tools.local)
         source = source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, source, _sigma_mm(model), answer.seconds)
 

@@ -23,6 +23,7 @@ class Tools(QObject):
         self.tool: Tool = "click"
         self.show_maps = False
         self.show_agreement = False
+        self.local = True
         self.sigma_mm = ClickConfig().sigma_mm
 
     def set(self, **values: object) -> None:

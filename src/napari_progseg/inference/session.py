@@ -16,6 +16,7 @@ from ..data.preprocess import Box, Prepared, prepare
 from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
 from ..volume import Volume
+from .correction import corrected
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
 
@@ -63,8 +64,9 @@ class _Image:
 class InteractiveSession:
     """Answers clicks on one image.
 
-    A click changes only a window of one training patch around it; outside, the mask stays as it was. The clicks of an
-    earlier call that are still there are not computed again, and those that are gone are taken back exactly.
+    A click changes only a window of one training patch around it, and there only what it is about, see `corrected`;
+    the rest of the mask stays as it was. The clicks of an earlier call that are still there are not computed again, and
+    those that are gone are taken back exactly.
 
     Parameters
     ----------
@@ -90,7 +92,9 @@ class InteractiveSession:
         labels: Labels = to_labels(prepared.back(values, (z, 0, 0))[1], self.model.classes)[0]
         return labels
 
-    def answer(self, clicks: Sequence[Click], revision: int, current: Labels | None = None) -> Answer:
+    def answer(
+        self, clicks: Sequence[Click], revision: int, current: Labels | None = None, *, local: bool = True
+    ) -> Answer:
         """Answer a set of clicks.
 
         Parameters
@@ -102,6 +106,8 @@ class InteractiveSession:
         current : ndarray of label values, (Z, Y, X), or None
             The mask as it stands, the starting point where no click was answered yet; None goes on from the last
             answer.
+        local : bool
+            Change only what new clicks are about; False renews their whole windows.
 
         Returns
         -------
@@ -116,7 +122,7 @@ class InteractiveSession:
         if current is not None:
             self._start_from(image, clicks[kept:], current)
         for group in _rounds(range(kept, len(clicks)), clicks, self.model.plan):
-            touched += self._apply(image, group, clicks)
+            touched += self._apply(image, group, clicks, local=local)
         if current is not None:
             touched += [box for box in image.known.values() if not np.array_equal(image.labels[box], current[box])]
         patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched).values())
@@ -147,18 +153,27 @@ class InteractiveSession:
             undone.append(last)
         return undone
 
-    def _apply(self, image: _Image, group: list[int], clicks: Sequence[Click]) -> list[Box]:
+    def _apply(self, image: _Image, group: list[int], clicks: Sequence[Click], *, local: bool) -> list[Box]:
         """Answer clicks (by number) whose windows do not touch, in one batch."""
         starts = [self._window(clicks[number])[0] for number in group]
         values = self._probabilities(image, group, starts, clicks)
         regions = []
         for number, start, value in zip(group, starts, values, strict=True):
             region, back = image.prepared.back(value, start)
-            image.applied.append(_Applied(clicks[number], region, image.labels[region].copy()))
-            image.labels[region] = to_labels(back, self.model.classes)
+            before = image.labels[region].copy()
+            image.applied.append(_Applied(clicks[number], region, before))
+            answer = to_labels(back, self.model.classes)
+            image.labels[region] = self._local(before, answer, clicks[number], region) if local else answer
             regions.append(region)
         image.known |= _distinct(regions)
         return regions
+
+    def _local(self, before: Labels, answer: Labels, click: Click, region: Box) -> Labels:
+        ratio, dims = self._in_hand.prepared.ratio, self.model.plan.dims
+        wide = [self.model.plan.sigma_voxels[axis - 3] * ratio[axis] for axis in range(3 - dims, 3)]
+        reach = [*([0.0] * (3 - dims)), *wide]
+        at = [int(c) - part.start for c, part in zip(click.voxel_zyx, region, strict=True)]
+        return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
     def _window(self, click: Click) -> tuple[tuple[int, int, int], Box]:
         """Return the start of a click's window on the network's grid, and the image's region below it."""
