@@ -25,7 +25,8 @@ def adapted(dock, engine, project, qtbot, monkeypatch):
     monkeypatch.setattr(door, "compare_runs", lambda project, before, after: FOUND, raising=False)
     dock.open_project(project.root)
     dock.show_part("Results")
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2 and not dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(dock.results.adapted.compare.isEnabled, timeout=5000)
     return dock.results
 
 
@@ -34,7 +35,7 @@ def test_it_compares_on_demand_and_says_what_it_found(adapted, dock, qtbot) -> N
     assert panel.isVisibleTo(adapted)
     assert panel.about.text() == "Run 0002 started from run 0001: is it better here?"
     assert not panel.keep.isEnabled()
-    QTest.mouseClick(panel.compare, LEFT)
+    panel.compare.click()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=5000)
     assert panel.about.text().startswith("Run 0002 is 0.250 better than run 0001 (95 % interval +0.100 to +0.400")
     cells = [[panel.table.item(row, column).text() for column in range(4)] for row in range(2)]
@@ -44,9 +45,9 @@ def test_it_compares_on_demand_and_says_what_it_found(adapted, dock, qtbot) -> N
 
 def test_discarding_deletes_the_new_run_alone(adapted, dock, project, qtbot) -> None:
     panel = adapted.adapted
-    QTest.mouseClick(panel.compare, LEFT)
+    panel.compare.click()
     qtbot.waitUntil(panel.discard.isEnabled, timeout=5000)
-    QTest.mouseClick(panel.discard, LEFT)
+    panel.discard.click()
     qtbot.waitUntil(lambda: [run.name for run in project.runs()] == ["0001-first"], timeout=5000)
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
 
@@ -54,3 +55,45 @@ def test_discarding_deletes_the_new_run_alone(adapted, dock, project, qtbot) -> 
 def test_it_is_hidden_for_runs_from_scratch(adapted, dock) -> None:
     adapted.runs.selectRow(1)
     assert not adapted.adapted.isVisibleTo(adapted)
+
+
+def test_a_model_of_another_centre_is_adapted_to_the_ticked_patients(
+    dock, engine, project, qtbot, monkeypatch, tmp_path
+):
+    from napari_progseg.gui import engine as door
+    from napari_progseg.gui import train
+
+    asked = []
+
+    def start_adaptation(*given):
+        asked.append(given)
+        return engine.start_run(
+            given[0], preset_config("tiny", "segmentation", train=given[2], budget={"minutes": 1}), 1
+        )
+
+    monkeypatch.setattr(door, "start_adaptation", start_adaptation)
+    monkeypatch.setattr(train.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    dock.open_project(project.root)
+    dock.show_part("Train")
+    page = dock.train
+    qtbot.waitUntil(page.adapt.isEnabled, timeout=5000)
+    learns, checks = page.chosen()
+    QTest.mouseClick(page.adapt, LEFT)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    assert not page.adapt.isEnabled()
+    assert asked[0][1:5] == (tmp_path, learns, checks, page.minutes.value())
+    dock.desk.runs.stop()
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+
+
+def test_nothing_is_adapted_without_labels_or_without_a_folder(dock, project, qtbot, monkeypatch) -> None:
+    from napari_progseg.gui import train
+
+    monkeypatch.setattr(train.QFileDialog, "getExistingDirectory", lambda *_: "")
+    dock.open_project(project.root)
+    page = dock.train
+    qtbot.waitUntil(page.adapt.isEnabled, timeout=5000)
+    QTest.mouseClick(page.adapt, LEFT)
+    assert not dock.desk.runs.starting
+    page.choose_mode("restoration")
+    assert not page.adapt.isEnabled()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from . import engine
 from .background import Problem, called
@@ -29,13 +29,13 @@ class BeforeAfter(QWidget):
         self._desk = desk
         self._row: RunRow | None = None
         self._found: dict[str, Changes] = {}
-        self.about = note()
+        self.about = note(lines=2)
         self.table = QTableWidget(0, len(_HEADINGS))
         self.table.setHorizontalHeaderLabels(_HEADINGS)
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.compare = QPushButton("Compare")
         self.compare.setToolTip("Predict all completed patients that neither run has learned from, with both")
         self.compare.clicked.connect(self._compare)

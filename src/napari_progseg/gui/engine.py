@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,17 @@ def compare_runs(project: Project, before: Path, after: Path) -> Any:
     clicks = adapt.clicks_to_compare(own)
     first = evaluate_run(before, cases, clicks=clicks, elsewhere=elsewhere)
     return adapt.compare(first, evaluate_run(after, cases, clicks=clicks))
+
+
+def start_adaptation(
+    project: Project, source: Path, train: Sequence[str], validation: Sequence[str], minutes: float, threads: int
+) -> Path:
+    """Start a run that adapts a model of another centre, given as a run folder or a project."""
+    from ..training.adapt import adaptation, source_run
+    from ..training.config import BudgetConfig
+
+    config = adaptation(project, source_run(source), train, validation, BudgetConfig(minutes=minutes))
+    return start_run(project, config, threads)
 
 
 def resume_run(run_dir: Path, threads: int) -> Path:

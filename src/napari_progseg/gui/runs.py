@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,13 +123,18 @@ class Runs(QObject):
 
     def start(self, config: RunConfig) -> None:
         """Make a run and start it; follows it as soon as it is there."""
+        self._start(engine.start_run, config)
+
+    def adapt(self, source: Path, train: Sequence[str], validation: Sequence[str], minutes: float) -> None:
+        """Start a run that adapts a model of another centre."""
+        self._start(engine.start_adaptation, source, train, validation, minutes)
+
+    def _start(self, make: Callable[..., Path], *asked: Any) -> None:
         if self.project is None or self.starting:
             return
         self.starting = True
         self.news.emit()
-        self._background.start(
-            "starting a run", called(engine.start_run, self.project, config, threads()), self._started
-        )
+        self._background.start("starting a run", called(make, self.project, *asked, threads()), self._started)
 
     def _started(self, run_dir: Any) -> None:
         self.starting = False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QProgressBar,
@@ -107,6 +110,12 @@ class Train(QWidget):
         self.minutes.valueChanged.connect(self.refresh)
         self.begin = StartFrom()
         self.begin.currentIndexChanged.connect(self.refresh)
+        self.adapt = QPushButton("Adapt to this centre…")
+        self.adapt.setToolTip(
+            "Choose a run, or a project, of another centre: its last layers learn again from the ticked patients, and "
+            "Results compares before and after. The other centre's run stays as it is."
+        )
+        self.adapt.clicked.connect(self._adapt)
         form = QFormLayout()
         form.setSpacing(GRID)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -115,6 +124,7 @@ class Train(QWidget):
         form.addRow("", self.about)
         form.addRow("Time", self.minutes)
         form.addRow("Start from", self.begin)
+        form.addRow("", self.adapt)
         return form
 
     def _advanced(self) -> QCollapsible:
@@ -179,6 +189,11 @@ class Train(QWidget):
             self._desk.start_training(self.config())
         except UserError as error:
             self._desk.said.emit(str(error))
+
+    def _adapt(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Run or project of another centre")
+        if folder:
+            self._desk.adapt(Path(folder), *self.chosen(), self.minutes.value())
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -253,6 +268,7 @@ class Train(QWidget):
         paused = runs.live and runs.feed.state == "paused"
         for part in (self.mode, self.minutes, self.picker, self.folded):
             part.setEnabled(not runs.live)
+        self.adapt.setEnabled(self.possible and self.chosen_mode.needs_labels and self.start.isEnabled())
         self.begin.setEnabled(not runs.live and self.begin.count() > 0)
         self.pause.setText("Continue" if paused else "Pause")
         for button in (self.pause, self.stop):

@@ -19,8 +19,26 @@ from ..inference.evaluate import CaseResult, EvaluationReport
 from ..inference.model import load_weights
 from ..project import Project
 from .config import BudgetConfig, FreezeChoice, RunConfig, apply_settings
+from .starts import task_of, usable_starts
+from .watch import CONFIG
 
 _CLICKS = 1
+
+
+def source_run(folder: Path) -> Path:
+    """Return the run that a folder stands for: itself, or the newest run of a project that segments.
+
+    Raises
+    ------
+    UserError
+        If it is neither, or nothing in it has been trained.
+    """
+    if (folder / CONFIG).is_file():
+        return folder
+    usable = [run for run in usable_starts(Project.open(folder)) if task_of(run) != "restoration"]
+    if not usable:
+        raise UserError(f"no run of {folder} has a model that segments; nothing was started; choose another project")
+    return usable[0]
 
 
 def adaptation(
