@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_progseg.cli import app
+from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 from napari_progseg.samples.cohort import write_cohort
 from napari_progseg.storage.atomic import read_json
@@ -85,3 +86,17 @@ def test_other_classes_are_refused_before_anything_starts(centres: tuple[Path, P
 def test_the_budget_is_asked_for(centres: tuple[Path, Path]) -> None:
     source, project = centres
     assert "--minutes or --steps" in run("adapt", source, project, "--train", 1, code=2)
+
+
+def test_a_project_stands_for_its_newest_run_that_segments(centres: tuple[Path, Path], tmp_path: Path) -> None:
+    from napari_progseg.training.adapt import source_run
+
+    source, project = centres
+    assert source_run(source) == source
+    assert source_run(Project.open(source.parents[1]).root) == source
+    write_cohort(tmp_path / "scans", "mr", 2)
+    empty = Project.create(tmp_path / "empty", tmp_path / "scans" / "images", tmp_path / "scans" / "labels")
+    with pytest.raises(UserError, match="no run of .* has a model that segments"):
+        source_run(empty.root)
+    with pytest.raises(UserError):
+        source_run(tmp_path / "nowhere")
