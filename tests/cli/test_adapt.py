@@ -91,12 +91,12 @@ def test_the_budget_is_asked_for(centres: tuple[Path, Path]) -> None:
 def test_a_project_stands_for_its_newest_run_that_segments(centres: tuple[Path, Path], tmp_path: Path) -> None:
     from napari_progseg.training.adapt import source_run
 
-    source, project = centres
+    source, _ = centres
     assert source_run(source) == source
     assert source_run(Project.open(source.parents[1]).root) == source
     write_cohort(tmp_path / "scans", "mr", 2)
     empty = Project.create(tmp_path / "empty", tmp_path / "scans" / "images", tmp_path / "scans" / "labels")
-    with pytest.raises(UserError, match="no run of .* has a model that segments"):
+    with pytest.raises(UserError, match=r"no run of .* has a model that segments"):
         source_run(empty.root)
     with pytest.raises(UserError):
         source_run(tmp_path / "nowhere")
