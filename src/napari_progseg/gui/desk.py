@@ -315,11 +315,6 @@ class Desk(QObject):
         self.keeper.save()
         self.runs.start(config)
 
-    def adapt(self, source: Path, train: Sequence[str], validation: Sequence[str], minutes: float) -> None:
-        """Adapt a model of another centre in a run of its own; labels on screen are saved first."""
-        self.keeper.save()
-        self.runs.adapt(source, train, validation, minutes)
-
     def _run_news(self) -> None:
         feed = self.runs.feed
         if feed is not None and feed.validations:
