@@ -47,7 +47,7 @@ def _bars(axes: Axes, ranking: RunRanking, metric: str, begins: int) -> None:
     colours: Any = [_BEGINS if place < begins else _JOINS for place in range(len(values))]
     axes.scatter(range(1, len(values) + 1), values, c=colours, s=14)
     # more is more alike in every chart
-    name = "−MSE" if metric == "mse" else metric.upper()  # noqa: RUF001
+    name = "−MSE" if metric == "mse" else metric.upper()
     axes.set_title(f"{name}, mean to all others", fontsize=9)
     axes.set_xlabel("rank", fontsize=8)
     axes.tick_params(labelsize=7)
