@@ -10,7 +10,7 @@ import torch
 from monai.networks.nets.basic_unet import BasicUNet
 
 from napari_progseg.data.plan import CaseFacts, Plan, make_plan
-from napari_progseg.networks.build import build_network, convolutions
+from napari_progseg.networks.build import build_network, convolutions, input_and_head
 from napari_progseg.training.config import BudgetConfig, Task, preset_config
 from napari_progseg.volume import LabelClass
 
@@ -57,6 +57,20 @@ def test_axes_may_be_halved_at_different_levels_and_down_to_one_voxel(plan_of: P
     unreached = {name for name, gradient in gradients.items() if gradient is None}
     assert all(name.startswith("bottleneck.") for name in unreached), "one voxel, normalised, passes only its offset"
     assert all(gradient.isfinite().all() for gradient in gradients.values() if gradient is not None)
+
+
+@pytest.mark.parametrize("architecture", ["dynunet", "basic_unet"])
+def test_an_interactive_network_begins_deaf_to_clicks_and_can_learn_to_hear(plan_of: PlanOf, architecture: str) -> None:
+    widths = (4, 4, 8, 8, 8) if architecture == "basic_unet" else (4, 8, 8)
+    strides = ((2, 2),) * (len(widths) - 1)
+    plan = plan_of(task="interactive", architecture=architecture, widths=widths, strides=strides, patch=(16, 16))
+    network = build_network(plan, seed=0)
+    image, said = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 16, 16)
+    clicked = torch.cat([image, said], 1)
+    torch.testing.assert_close(network(clicked), network(torch.cat([image, torch.zeros_like(said)], 1)))
+    first, _ = input_and_head(network)
+    network(clicked).square().mean().backward()
+    assert (first.weight.grad.flatten(2).abs().sum((0, 2)) > 0).all()  # type: ignore[union-attr, operator]
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 9, 9), (12, 12, 12)])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from napari_progseg.studies.rows import Row, RowFile, bare, completed, fingerprint
-from napari_progseg.training.config import RunConfig, preset_config
+from napari_progseg.training.config import RunConfig, Task, apply_settings, preset_config
 
 RowOf = Callable[..., Row]
 
@@ -24,6 +24,23 @@ def test_names_paths_and_devices_do_not_make_another_row() -> None:
     plain = fingerprint(bare(config()))
     assert fingerprint(bare(config(name="other", device="cuda", init="/some/where"))) == plain
     assert fingerprint(bare(config(seed=1))) != plain
+
+
+def test_settings_of_another_task_do_not_make_another_row() -> None:
+    def known_by(task: Task, setting: str) -> str:
+        run = preset_config("tiny", task, train=("a",), budget={"steps": 5})
+        return fingerprint(bare(apply_settings(run, [setting])))
+
+    other = {"clicks": "clicks.most=3", "restoration": "restoration.flip=0.1"}
+    tasks: tuple[Task, ...] = ("segmentation", "interactive", "restoration")
+    same = {
+        task: {part: known_by(task, text) == known_by(task, "seed=0") for part, text in other.items()} for task in tasks
+    }
+    assert same == {
+        "segmentation": {"clicks": True, "restoration": True},
+        "interactive": {"clicks": False, "restoration": True},
+        "restoration": {"clicks": True, "restoration": False},
+    }
 
 
 def test_a_fingerprint_is_the_same_in_every_process() -> None:

@@ -16,6 +16,10 @@ from .transformers import swin_unetr, unetr
 def build_network(plan: Plan, *, seed: int) -> nn.Module:
     """Build the network a plan describes, with one output channel (logit) per class.
 
+    An interactive one begins as an automatic one: the filters of all channels but the image start at zero, as they do
+    where a network is widened, so that clicks change nothing before it has learned from them (our choice; the papers do
+    not say).
+
     Parameters
     ----------
     plan : Plan
@@ -27,7 +31,18 @@ def build_network(plan: Plan, *, seed: int) -> nn.Module:
         torch.manual_seed(seed)
         network = _ARCHITECTURES[plan.architecture](plan)
         replace_instance_norms(network)
+    if plan.input_channels > 1:
+        _read_the_image_alone(network, plan.input_channels)
     return network
+
+
+def _read_the_image_alone(network: nn.Module, channels: int) -> None:
+    """Zero the filters of the other channels, and make those of the image as large as if there were no others."""
+    first, _ = input_and_head(network)
+    assert isinstance(first.weight, torch.Tensor)
+    with torch.no_grad():
+        first.weight[:, 1:] = 0
+        first.weight[:, :1] *= channels**0.5
 
 
 def _basic_unet(plan: Plan) -> nn.Module:

@@ -46,7 +46,9 @@ def _bars(axes: Axes, ranking: RunRanking, metric: str, begins: int) -> None:
     values = [ranking.scores[case][metric] for case in ranking.cases]
     colours: Any = [_BEGINS if place < begins else _JOINS for place in range(len(values))]
     axes.scatter(range(1, len(values) + 1), values, c=colours, s=14)
-    axes.set_title(f"{metric.upper()}, mean to all others", fontsize=9)
+    # more is more alike in every chart
+    name = "−MSE" if metric == "mse" else metric.upper()
+    axes.set_title(f"{name}, mean to all others", fontsize=9)
     axes.set_xlabel("rank", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

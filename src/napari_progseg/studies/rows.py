@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..evaluation.metrics import mean_of
 from ..storage.journal import Journal
-from ..training.config import RunConfig
+from ..training.config import RunConfig, Task
 
 NAME = "rows.jsonl"
+# settings that one task alone reads
+_READ_BY: dict[str, Task] = {"clicks": "interactive", "restoration": "restoration"}
 Document = dict[str, Any]
 
 
@@ -166,8 +168,9 @@ class RowFile:
 
 
 def bare(config: RunConfig) -> Document:
-    """Return settings without what does not change a result: names, paths, device."""
-    return config.model_dump(mode="json", exclude={"name", "init", "device"})
+    """Return settings without what does not change a result: names, paths, device, what belongs to other tasks."""
+    unread = {section for section, task in _READ_BY.items() if task != config.task}
+    return config.model_dump(mode="json", exclude={"name", "init", "device", *unread})
 
 
 def fingerprint(document: Document) -> str:

@@ -117,7 +117,7 @@ class ClickConfig(Section):
     most: int = Field(5, ge=1, le=20, description="most simulated clicks of a training sample")
     background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
     none: float = Field(0.5, ge=0, le=1, description="share of samples without clicks, all classes learned")
-    after: float = Field(0.5, ge=0, lt=1, description="share of the run that learns without any click first")
+    after: float = Field(0.25, ge=0, lt=1, description="share of the run that learns without any click first")
     previous_mask: bool = True
     previous_dropout: float = Field(0.3, ge=0, le=1)
     bent: float = Field(0.5, ge=0, le=1, description="share of samples with several clicks whose contour is bent")
