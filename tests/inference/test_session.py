@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.model import TrainedModel
-from napari_progseg.inference.session import Answer, InteractiveSession
+from napari_progseg.inference.session import InteractiveSession
 from napari_progseg.networks import build_network
 from napari_progseg.volume import LabelClass, Volume
 

@@ -16,30 +16,12 @@ from ..data.preprocess import Box, Prepared, prepare
 from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
 from ..volume import Volume
+from .answer import Answer
 from .correction import corrected
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
 
 Labels = NDArray[np.unsignedinteger]
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What changed.
-
-    Parameters
-    ----------
-    revision : int
-        Of the click set it answers.
-    patches : tuple of (region, labels)
-        Boxes of the image (Z, Y, X) and their label values.
-    seconds : float
-        Time it took.
-    """
-
-    revision: int
-    patches: tuple[tuple[Box, Labels], ...]
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
