@@ -113,10 +113,35 @@ def _session_class(dock):
     return type(engine.make_session(None))
 
 
-def test_without_a_model_the_dock_says_what_to_do_next(opened) -> None:
-    opened.desk.case.add_click((5, 7, 8), True)
-    assert "No model answers clicks yet" in opened.annotate.source.text()
+def test_without_a_model_clicks_are_answered_from_the_image(opened, qtbot) -> None:
+    desk = opened.desk
+    case = desk.case
+    bright = np.argwhere(case.volume.image > 250)
+    z, y, x = (int(n) for n in bright[len(bright) // 2])
+    case.add_click((z, y, x), True)
+    answered(opened, qtbot)
+    assert case.predicted[z, y, x] == case.classes[0].value
+    assert np.flatnonzero(case.predicted.any(axis=(1, 2))).tolist() == [z]
+    assert case.source == "clicks and contrast alone"
+    assert opened.annotate.source.text().startswith("No model yet: a click finds what stands out")
+    assert opened.annotate.accept.isEnabled()
     assert not opened.annotate.predict.isEnabled()
+    case.undo()
+    answered(opened, qtbot)
+    assert not case.predicted.any()
+
+
+def test_the_first_model_takes_over_by_itself(opened, engine, project, qtbot) -> None:
+    desk = opened.desk
+    desk.case.add_click((5, 7, 8), True)
+    answered(opened, qtbot)
+    engine.add_run(project, "0001-inter", "interactive")
+    desk.runs.refresh()
+    qtbot.waitUntil(lambda: desk.answerer.run is not None, timeout=5000)
+    desk.case.add_click((6, 7, 8), True)
+    answered(opened, qtbot)
+    assert desk.case.source.startswith("run 0001")
+    assert "Clicks are answered by" in opened.annotate.source.text()
 
 
 def test_dice_of_a_completed_case_stands_on_the_canvas(interactive, qtbot) -> None:

@@ -31,8 +31,8 @@ from .wording import latency
 
 _FILE = "Labels file…"
 _NO_MODEL = (
-    "No model answers clicks yet. Paint this patient with the brush and mark it completed, or place clicks for later; "
-    "then train with the mode “Masks from clicks” in the Train tab."
+    "No model yet: a click finds what stands out around it in its slice. Mend the mask with more clicks or the brush, "
+    "accept it, mark the patient completed, then train with “Masks from clicks”: the model takes over by itself."
 )
 
 

@@ -19,17 +19,17 @@ from .background import Background, Job, Problem
 from .case import OpenCase
 from .compare import Tally
 from .history import Entry, Region
-from .wording import source_text
+from .wording import CLICKS_ALONE, source_text
 
 _PROGRESS_MS = 150
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a click set asks; only the one with the newest revision is answered."""
+    """What a click set asks; only the newest revision is answered, without a run from the image alone."""
 
     revision: int
-    run: Path
+    run: Path | None
     case: OpenCase
     entry: Entry
     clicks: tuple[Click, ...]
@@ -111,15 +111,12 @@ class Answerer(QObject):
         """Whether a click is being answered."""
         return self._answering is not None
 
-    def ask(self, case: OpenCase, entry: Entry) -> bool:
-        """Answer the clicks of a case as they stand; False if there is no model yet."""
-        if self.run is None:
-            return False
+    def ask(self, case: OpenCase, entry: Entry) -> None:
+        """Answer the clicks of a case as they stand."""
         self._revision += 1
         self._waiting = Request(self._revision, self.run, case, entry, case.history.clicks)
         if self._answering is None:
             self._next()
-        return True
 
     def _next(self) -> None:
         request, self._waiting = self._waiting, None
@@ -154,16 +151,16 @@ class Answerer(QObject):
 
     def answer(self, request: Request) -> Reply:
         """Answer one request. Runs in a worker; workers answer one after the other, so the session is theirs."""
-        model = self._model(request.run)
+        model = None if request.run is None else self._model(request.run)
         case = request.case
         kept = self._session
         if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base != case.base:
-            session = engine.make_session(model)
+            session = engine.session_without_model() if model is None else engine.make_session(model)
             session.set_image(case.volume)
             kept = self._session = _Session(model, session, case.volume, case.base)
         current = case.predicted if case.has_prediction else None
         answer = kept.session.answer(request.clicks, request.revision, current, local=case.tools.local)
-        source = source_text(model.name, model.step, model.dice)
+        source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, source, _sigma_mm(model), answer.seconds)
 
     def _model(self, run: Path) -> Any:

@@ -339,7 +339,7 @@ class Desk(QObject):
         if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
             return
         # a mask that came from the user's clicks or choice is theirs; training never replaces it
-        if case.started or (case.history.clicks and self.answerer.run is not None):
+        if case.started or case.history.clicks:
             return
         source = f"{run_number(self.runs.run.name)} · step {thousands(preview.step)}"
         if preview.labels.size > LARGE_VOXELS and case.tally is not None:

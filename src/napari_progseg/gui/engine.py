@@ -38,6 +38,13 @@ def make_session(model: Any) -> Any:
     return InteractiveSession(model)
 
 
+def session_without_model() -> Any:
+    """Build the session that answers clicks before any model exists."""
+    from ..inference.without_model import ClicksAlone
+
+    return ClicksAlone()
+
+
 def predict_volume(
     model: Any, volume: Volume, progress: Callable[[float], None], cancelled: Callable[[], bool]
 ) -> LabelMap:

@@ -51,6 +51,10 @@ def run_number(name: str) -> str:
     return f"run {number}" if number.isdecimal() else name
 
 
+# names what answers clicks before any model exists
+CLICKS_ALONE = "clicks and contrast alone"
+
+
 def source_text(run: str, step: int, dice: float | None) -> str:
     """Name what answers the clicks, such as ``run 0007 · step 1 200 · Dice 0.87 on validation``."""
     text = f"{run_number(run)} · step {thousands(step)}"

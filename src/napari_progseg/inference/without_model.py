@@ -87,7 +87,7 @@ class ClicksAlone:
         return work.states[-1]
 
     def _begin(self, z: int, current: Labels | None) -> Labels:
-        return np.zeros(self._image(z).shape, np.uint8) if current is None else current[z].copy()
+        return np.zeros(self._image(z).shape, np.uint16) if current is None else current[z].copy()
 
     def _after(self, before: Labels, clicks: Sequence[Click], *, local: bool) -> Labels:
         newest = clicks[-1]
