@@ -228,10 +228,11 @@ def shown(dock) -> set[str]:
 def test_the_form_shows_what_matters_to_the_mode(dock, engine, project, qtbot) -> None:
     with_restoration(engine, project)
     opened_project(dock, project, qtbot, 1)
-    always = {"preset", "patch", "batch", "rate", "seed"}
+    schedules = {"samples_schedule", "samples_start", "samples_stages", "patches_schedule"}
+    always = {"preset", "patch", "batch", "rate", "seed"} | schedules
     own = {"dims", "width"}
     spoiled = {f"restoration_{name}" for name in ("flip", "shuffle", "curve", "paint", "inpaint", "mask", "loss")}
-    carried = {"start_rate", "start_warmup"}
+    carried = {"start_rate", "start_warmup", "freeze_policy", "freeze_last"}
     for mode in ("segmentation", "interactive"):
         choose(dock, mode)
         assert shown(dock) == always | own

@@ -91,9 +91,9 @@ def test_clicks_go_on_from_the_mask(opened, engine, project, qtbot, monkeypatch)
     given = []
     answer = session.answer
 
-    def watched(self, clicks, revision, current=None):
+    def watched(self, clicks, revision, current=None, **asked):
         given.append(None if current is None else current.copy())
-        return answer(self, clicks, revision, current)
+        return answer(self, clicks, revision, current, **asked)
 
     monkeypatch.setattr(session, "answer", watched)
     engine.add_run(project, "0001-inter", "interactive")

@@ -106,7 +106,9 @@ def test_progressive_is_a_size_with_previous_mask_and_a_start(size: Any) -> None
     config = preset_config("progressive", "interactive", size=size, **fields)
     plain = preset_config(size, "interactive", **fields)
     assert config.clicks.previous_mask
-    assert config.model_copy(update={"preset": size, "clicks": plain.clicks}) == plain
+    assert (config.samples.schedule, config.patches.schedule) == ("pdl", "efficiency")
+    same = {"preset": size, "clicks": plain.clicks, "samples": plain.samples, "patches": plain.patches}
+    assert config.model_copy(update=same) == plain
     assert RunConfig.model_validate(config.model_dump(mode="json")) == config
 
 
