@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..data.splits import permutation
@@ -56,6 +56,23 @@ class Centres:
     def target(self, patients: int, seed: int) -> tuple[str, ...]:
         """Return the target training cases of a seed."""
         return permutation(self.pool, seed)[:patients]
+
+    def development(self, cases: int) -> Centres:
+        """Return centres for choosing settings: tested on target cases of the pool, which then train nothing.
+
+        Raises
+        ------
+        UserError
+            If the pool is too small for that.
+        """
+        test = permutation(self.pool, _FIXED)[:cases]
+        pool = tuple(case for case in self.pool if case not in test)
+        if not pool:
+            raise UserError(
+                f"{cases} development cases were asked for and the pool holds {len(self.pool)}; nothing was started; "
+                "ask for fewer, so that some are left to train on"
+            )
+        return replace(self, pool=pool, test=test)
 
 
 def two_centres(
