@@ -50,6 +50,8 @@ def test_discarding_deletes_the_new_run_alone(adapted, dock, project, qtbot) -> 
     panel.discard.click()
     qtbot.waitUntil(lambda: [run.name for run in project.runs()] == ["0001-first"], timeout=5000)
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    assert [run.name for run in project.runs()] == ["0001-first"]
+    assert not panel.isVisibleTo(adapted)
 
 
 def test_it_is_hidden_for_runs_from_scratch(adapted, dock) -> None:

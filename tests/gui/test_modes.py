@@ -305,6 +305,7 @@ def test_a_restoring_run_is_asked_for_the_case_on_screen_or_else_its_first(dock,
     qtbot.waitUntil(lambda: (run.name, None, "case-3") in engine.requests, timeout=5000)
     engine.states[run.name] = "finished"
     ended(dock, qtbot)
+    assert [case for _, _, case in engine.requests][-1] == "case-3"
 
 
 def test_the_place_of_the_pictures_is_as_high_without_them(qtbot) -> None:

@@ -81,3 +81,13 @@ def test_another_protocol_draws_wider_or_narrower(project: Project, tmp_path: Pa
     assert here is not None
     assert there is not None
     assert np.sign(int((here.labels > 0).sum()) - int((there.labels > 0).sum())) == sign
+
+
+def test_development_cases_are_target_cases_that_neither_train_nor_test(project: Project, tmp_path: Path) -> None:
+    _, centres = two_centres(project, tmp_path / "out", CentreShift(), **SIZES)
+    trial = centres.development(1)
+    assert set(trial.test) < set(centres.pool)
+    assert not set(trial.test) & {*trial.pool, *trial.source, *trial.validation, *centres.test}
+    assert {*trial.pool, *trial.test} == set(centres.pool)
+    with pytest.raises(UserError, match="so that some are left to train on"):
+        centres.development(len(centres.pool))

@@ -15,10 +15,9 @@ from .signals import SIGNALLED, on_first_signal
 from .text import dice, duration
 
 if TYPE_CHECKING:
-    from ..studies.arms import Arms
     from ..studies.grid import Cell, CellScored, GridEvent
     from ..studies.rows import Row
-    from ..training.config import BudgetConfig, PresetName
+    from ..training.config import BudgetConfig
 
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
@@ -26,7 +25,6 @@ _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
 
 ProjectFolder = Annotated[Path, typer.Argument(help="Folder of the project.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder of rows.jsonl and of the report.")]
-Patients = Annotated[str, typer.Option(metavar="N,N", help="Training patients.")]
 StepsPerRun = Annotated[int | None, typer.Option(min=1, help="Budget of every run.")]
 MinutesPerRun = Annotated[float | None, typer.Option(min=0.01, help="Budget of every run, instead.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds; each draws its own training patients.")]
@@ -101,54 +99,63 @@ def limited_data(
     _carry_out(project, cells, out, device, lambda rows: write_limited_data(out, setting, rows))
 
 
-@app.command("pdl")
-def pdl(
-    project: ProjectFolder,
-    out: OutFolder,
-    patients: Patients = "12",
-    groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = "All,PDL,Dissimilar,Random",
-    steps_per_run: StepsPerRun = None,
-    minutes_per_run: MinutesPerRun = None,
-    seeds: Seeds = 5,
-    first_seed: FirstSeed = 0,
-    test: TestCases = None,
-    validation: ValidationCases = 3,
-    preset: Preset = "tiny",
-    settings: ForAll = None,
-    frozen: Frozen = None,
-    device: Device = "auto",
-) -> None:
-    """Compare learning from similar patients first with learning from all, at equal budgets; see limited-data."""
-    from ..studies.arms import PDL
+def _add_arms_study(name: str, summary: str, patients: str, groups: str) -> None:
+    """Add the command of a study whose arms differ in settings alone; `patients` and `groups` are what it asks for."""
 
-    given = (patients, groups, _budget(steps_per_run, minutes_per_run), seeds, first_seed, test, validation, preset)
-    _compare_arms(PDL, project, out, device, *given, settings or [], frozen)
+    @app.command(name, help=summary)
+    def arms_study(
+        project: ProjectFolder,
+        out: OutFolder,
+        patients: Annotated[str, typer.Option(metavar="N,N", help="Training patients.")] = patients,
+        groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = groups,
+        steps_per_run: StepsPerRun = None,
+        minutes_per_run: MinutesPerRun = None,
+        seeds: Seeds = 5,
+        first_seed: FirstSeed = 0,
+        test: TestCases = None,
+        validation: ValidationCases = 3,
+        preset: Preset = "tiny",
+        settings: ForAll = None,
+        frozen: Frozen = None,
+        device: Device = "auto",
+    ) -> None:
+        budget = _budget(steps_per_run, minutes_per_run)
+        from ..project import Project
+        from ..studies.arms import STUDIES, ArmStudy
+        from ..studies.arms_report import Setting, write_arms
+        from ..studies.draw import draw_cases
+        from ..studies.frozen import frozen_settings
+
+        opened = Project.open(project)
+        draw = draw_cases(opened, test, validation)
+        study = ArmStudy(
+            arms=STUDIES[name],
+            patients=_numbers(patients),
+            groups=_words(groups),
+            seeds=tuple(range(first_seed, first_seed + seeds)),
+            budget=budget,
+            preset=preset,
+            frozen=frozen_settings(name, frozen),
+            settings=tuple(settings or ()),
+        )
+        common = study.common(opened, draw, out)
+        cells = study.cells(draw, common)
+        setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
+        _carry_out(project, cells, out, device, lambda rows: write_arms(out, setting, rows))
 
 
-@app.command("pgps")
-def pgps(
-    project: ProjectFolder,
-    out: OutFolder,
-    patients: Patients = "10",
-    groups: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="What is compared.")
-    ] = "Constant,Efficiency,Performance,RandomPatch",
-    steps_per_run: StepsPerRun = None,
-    minutes_per_run: MinutesPerRun = None,
-    seeds: Seeds = 5,
-    first_seed: FirstSeed = 0,
-    test: TestCases = None,
-    validation: ValidationCases = 3,
-    preset: Preset = "tiny",
-    settings: ForAll = None,
-    frozen: Frozen = None,
-    device: Device = "auto",
-) -> None:
-    """Compare growing patches with constant and random ones, at equal budgets; see limited-data."""
-    from ..studies.arms import PGPS
-
-    given = (patients, groups, _budget(steps_per_run, minutes_per_run), seeds, first_seed, test, validation, preset)
-    _compare_arms(PGPS, project, out, device, *given, settings or [], frozen)
+_add_arms_study(
+    "pdl",
+    "Compare learning from similar patients first with learning from all, at equal budgets; see limited-data.",
+    patients="12",
+    groups="All,PDL,Dissimilar,Random",
+)
+_add_arms_study(
+    "pgps",
+    "Compare growing patches with constant and random ones, at equal budgets; see limited-data.",
+    patients="10",
+    groups="Constant,Efficiency,Performance,RandomPatch",
+)
 
 
 @app.command("transfer")
@@ -196,46 +203,6 @@ def transfer(
     cells = study.cells(centres, common)
     setting = Setting(study, centres, shift, common, len(cells), _settings_file(frozen))
     _carry_out(both.root, cells, out, device, lambda rows: write_transfer(out, setting, rows))
-
-
-def _compare_arms(
-    arms: Arms,
-    root: Path,
-    out: Path,
-    device: str,
-    patients: str,
-    groups: str,
-    budget: BudgetConfig,
-    seeds: int,
-    first_seed: int,
-    test: int | None,
-    validation: int,
-    preset: PresetName,
-    settings: Sequence[str],
-    frozen: Path | None,
-) -> None:
-    from ..project import Project
-    from ..studies.arms import ArmStudy
-    from ..studies.arms_report import Setting, write_arms
-    from ..studies.draw import draw_cases
-    from ..studies.frozen import frozen_settings
-
-    opened = Project.open(root)
-    draw = draw_cases(opened, test, validation)
-    study = ArmStudy(
-        arms=arms,
-        patients=_numbers(patients),
-        groups=_words(groups),
-        seeds=tuple(range(first_seed, first_seed + seeds)),
-        budget=budget,
-        preset=preset,
-        frozen=frozen_settings(arms.study, frozen),
-        settings=tuple(settings),
-    )
-    common = study.common(opened, draw, out)
-    cells = study.cells(draw, common)
-    setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
-    _carry_out(root, cells, out, device, lambda rows: write_arms(out, setting, rows))
 
 
 def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:

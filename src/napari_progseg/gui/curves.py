@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from .feed import RunFeed
 from .parts import GRID
+from .plots import dress, quiet_plot
 from .theme import Look, class_colour
 
 _ERRORS = {"l1": "error (L1)", "mse": "error (squared)"}
@@ -19,8 +20,8 @@ class Curves(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loss = _plot("loss")
-        self.dice = _plot("Dice")
+        self.loss = quiet_plot("loss", _HEIGHT)
+        self.dice = quiet_plot("Dice", _HEIGHT)
         self.dice.setYRange(0, 1.05, padding=0)
         self.dice.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.dice.setXLink(self.loss)
@@ -45,11 +46,7 @@ class Curves(QWidget):
         """Take the theme's colours."""
         self._look = look
         for plot in (self.loss, self.dice):
-            plot.setBackground(look.background)
-            for side in ("left", "bottom"):
-                axis = plot.getPlotItem().getAxis(side)
-                axis.setPen(look.line)
-                axis.setTextPen(look.text)
+            dress(plot, look)
         self._loss.setPen(pg.mkPen(look.text, width=1.5))
         self._mean.setPen(pg.mkPen(look.text, width=2))
         self._mean.setSymbolBrush(look.text)
@@ -92,17 +89,3 @@ class Curves(QWidget):
             if name not in self._classes:
                 self._classes[name] = self.dice.plot([], [], name=name, pen=pg.mkPen(class_colour(position), width=1.5))
             self._classes[name].setData([step for step, _ in points], [dice for _, dice in points])
-
-
-def _plot(name: str) -> pg.PlotWidget:
-    plot = pg.PlotWidget()
-    plot.setFixedHeight(_HEIGHT)
-    plot.setMouseEnabled(x=False, y=False)
-    plot.hideButtons()
-    plot.setMenuEnabled(False)
-    item = plot.getPlotItem()
-    item.setLabel("left", name)
-    item.getAxis("left").setWidth(46)
-    item.getAxis("left").enableAutoSIPrefix(False)
-    item.getAxis("bottom").enableAutoSIPrefix(False)
-    return plot

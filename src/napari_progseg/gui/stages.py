@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from .feed import RunFeed
 from .parts import GRID, note
+from .plots import dress, quiet_plot
 from .theme import Look
 from .wording import counted, size_text
 
@@ -37,10 +38,7 @@ class Stages(QWidget):
     def set_look(self, look: Look) -> None:
         """Take the theme's colours."""
         for name, chart in self.charts.items():
-            chart.setBackground(look.background)
-            for side in ("left", "bottom"):
-                chart.getPlotItem().getAxis(side).setPen(look.line)
-                chart.getPlotItem().getAxis(side).setTextPen(look.text)
+            dress(chart, look)
             self._lines[name].setPen(pg.mkPen(look.text, width=1.5))
             self._cursors[name].setPen(pg.mkPen(look.accent, width=2))
 
@@ -70,15 +68,9 @@ class Stages(QWidget):
 
 
 def _chart(name: str) -> pg.PlotWidget:
-    chart = pg.PlotWidget()
-    chart.setFixedHeight(_HEIGHT)
-    chart.setMouseEnabled(x=False, y=False)
-    chart.hideButtons()
-    chart.setMenuEnabled(False)
+    chart = quiet_plot(name, _HEIGHT)
     item = chart.getPlotItem()
     item.setXRange(0, 1, padding=0)
-    item.getAxis("left").setWidth(46)
-    item.getAxis("left").setLabel(name)
     item.getAxis("bottom").setStyle(showValues=False)
     item.getAxis("bottom").setHeight(4)
     return chart

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UserError
 from ..project import Project
 from ..training.config import BudgetConfig, PresetName, RunConfig, apply_settings, preset_config
 from .common import Common, common_to
 from .draw import Draw
 from .frozen import FrozenSettings
 from .grid import Cell
-
-# with equal steps all arms are validated equally often, however long one validation takes
-_ALL_VALIDATIONS = "validate_on.share=1"
+from .settled import check_asked, settled
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,7 @@ PGPS = Arms(
         "RandomPatch": ("patches.schedule=random",),
     },
 )
+STUDIES: dict[str, Arms] = {each.study: each for each in (PDL, PGPS)}
 
 
 @dataclass(frozen=True)
@@ -94,11 +91,7 @@ class ArmStudy:
     settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if unknown := [group for group in self.groups if group not in self.arms.settings]:
-            known = ", ".join(self.arms.settings)
-            raise UserError(f"{', '.join(unknown)} is no group; nothing was started; there are {known}")
-        if not self.patients or min(self.patients) < 1 or not self.seeds or not self.groups:
-            raise UserError("a study needs groups, seeds and numbers of patients from 1 on; nothing was started")
+        check_asked(self.groups, self.arms.settings, self.seeds, self.patients)
 
     def common(self, project: Project, draw: Draw, folder: Path) -> Common:
         """Decide the grid of all runs from the images of all scans; kept in the study's folder.
@@ -133,6 +126,5 @@ class ArmStudy:
         config = preset_config(
             self.preset, "segmentation", train=train, validation=validation, seed=seed, budget=self.budget
         )
-        validations: Sequence[str] = [_ALL_VALIDATIONS] if self.budget.steps is not None else []
-        settings = [*validations, *self.frozen.of(group), *self.settings, *self.arms.settings[group]]
-        return common.given_to(apply_settings(config, settings))
+        own = self.arms.settings[group]
+        return common.given_to(settled(config, group, self.frozen, self.settings, own))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.crossed import CrossedInterval
 from ..evaluation.report import Figure, Report, Section, Table
 from . import report as parts
 from .analysis import (
     Comparison,
+    Difference,
+    Mean,
     Rows,
     Score,
     by_place,
     difference,
     differences,
-    first_reaching,
     means,
-    patients_of,
     spending,
 )
 from .arms import Arms, ArmStudy
@@ -29,8 +29,8 @@ from .common import Common
 from .draw import Draw
 from .figures import Look, forest, training_curves
 from .rows import Row
+from .speed import Ratio, Speed, quotient_text, ratios, speeds
 
-_SHARES = (0.90, 0.95, 0.99)
 _COLOURS = ("#5b6470", "#0072b2", "#d55e00", "#009e73")
 _RESAMPLING = 0
 _QUESTIONS = {
@@ -60,104 +60,33 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """Cost of an arm relative to the reference of the same seed, as medians over seeds."""
+class _Findings:
+    """All that the report shows."""
 
-    group: str
-    patients: int
-    voxels: float
-    seconds: float
-    seeds: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Steps and seconds until a share of the reference's final Dice, relative to the reference itself.
-
-    Parameters
-    ----------
-    steps, seconds : float or None
-        Medians over seeds of what the arm needed; None: most runs did not get there.
-    ratio : float or None
-        Median over seeds of the seconds, relative to the reference run of that seed.
-    reached, seeds : int
-        Seeds that reached it, of how many.
-    """
-
-    group: str
-    patients: int
-    share: float
-    target: float
-    steps: float | None
-    seconds: float | None
-    ratio: float | None
-    reached: int
-    seeds: int
+    rows: Rows
+    differences: tuple[Difference, ...]
+    means: tuple[Mean, ...]
+    speeds: tuple[Speed, ...]
+    ratios: tuple[Ratio, ...]
 
 
 def write_arms(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
     """Write the report of the rows there are; None without any."""
     if not rows:
         return None
-    placed = by_place(rows)
-    return parts.write_report(folder, _report(setting, placed, rows), _document(setting, placed, rows), rows)
+    found = _findings(setting.study.arms, by_place(rows))
+    return parts.write_report(folder, _report(setting, found, rows), _document(setting, found, rows), rows)
 
 
-def ratios(rows: Rows, arms: Arms) -> tuple[Ratio, ...]:
-    """Compare voxels and training time, validation left out, within each seed."""
-    found = []
-    for group in arms.settings:
-        for patients in patients_of(rows):
-            pairs = [
-                (row, rows[arms.reference, n, seed])
-                for (name, n, seed), row in rows.items()
-                if (name, n) == (group, patients) and (arms.reference, n, seed) in rows
-            ]
-            if pairs:
-                voxels = statistics.median(row.cost.voxels / other.cost.voxels for row, other in pairs)
-                seconds = statistics.median(row.cost.seconds / other.cost.seconds for row, other in pairs)
-                found.append(Ratio(group, patients, voxels, seconds, len(pairs)))
-    return tuple(found)
-
-
-def speeds(rows: Rows, arms: Arms) -> tuple[Speed, ...]:
-    """Say when each arm reached shares of the reference's final validation Dice, its mean over seeds."""
-    found = []
-    for patients in patients_of(rows):
-        finals = [_final(row) for (name, n, _), row in rows.items() if (name, n) == (arms.reference, patients)]
-        if not finals:
-            continue
-        for share in _SHARES:
-            target = share * statistics.mean(finals)
-            found += [_speed(rows, arms, group, patients, share, target) for group in arms.settings]
-    return tuple(each for each in found if each.seeds)
-
-
-def _final(row: Row) -> float:
-    return next((point.dice for point in reversed(row.curve) if point.dice is not None), 0.0)
-
-
-def _speed(rows: Rows, arms: Arms, group: str, patients: int, share: float, target: float) -> Speed:
-    own = {seed: row for (name, n, seed), row in rows.items() if (name, n) == (group, patients)}
-    points = {seed: first_reaching(row.curve, target) for seed, row in own.items()}
-    against = []
-    for seed, point in points.items():
-        other = rows.get((arms.reference, patients, seed))
-        reference = None if other is None else first_reaching(other.curve, target)
-        if point is not None and reference is not None and reference.seconds > 0:
-            against.append(point.seconds / reference.seconds)
-    there = [point for point in points.values() if point is not None]
-    enough = len(there) > len(own) / 2
-    return Speed(
-        group,
-        patients,
-        share,
-        target,
-        statistics.median(point.step for point in there) if enough else None,
-        statistics.median(point.seconds for point in there) if enough else None,
-        statistics.median(against) if against else None,
-        len(there),
-        len(own),
+def _findings(arms: Arms, rows: Rows) -> _Findings:
+    rng = np.random.default_rng(_RESAMPLING)
+    groups = tuple(arms.settings)
+    return _Findings(
+        rows,
+        differences(rows, _comparisons(arms), rng),
+        means(rows, _scores(arms), rng),
+        speeds(rows, groups, arms.reference, rng),
+        ratios(rows, groups, arms.reference, rng),
     )
 
 
@@ -172,63 +101,67 @@ def _comparisons(arms: Arms) -> tuple[Comparison, ...]:
     return (*against, *(difference(o, c) for c in controls for o in others if o is not c))
 
 
-def _report(setting: Setting, rows: Rows, all_rows: Sequence[Row]) -> Report:
+def _report(setting: Setting, found: _Findings, rows: Sequence[Row]) -> Report:
     arms = setting.study.arms
     title, question = _QUESTIONS[arms.study]
-    caution = parts.caution(rows, setting.patients_in_project)
-    rng = np.random.default_rng(_RESAMPLING)
-    found = differences(rows, _comparisons(arms), rng)
-    dice = parts.dice_table(means(rows, _scores(arms), rng))
+    caution = parts.caution(found.rows, setting.patients_in_project)
+    tables = (parts.dice_table(found.means), parts.difference_table(found.differences, caution))
     figures: tuple[Figure, ...] = ()
-    if found:
-        figures = (forest("differences-plot", "Mean difference and its 95 % interval.", found),)
+    if found.differences:
+        figures = (forest("differences-plot", "Mean difference and its 95 % interval.", found.differences),)
     looks = {group: Look(colour) for group, colour in zip(arms.settings, _COLOURS, strict=False)}
-    curves = training_curves("training-curves", "Validation Dice: thin lines are seeds.", rows, looks)
+    curves = training_curves("training-curves", "Validation Dice: thin lines are seeds.", found.rows, looks)
     return Report(
         title,
-        (parts.done_sentence(rows, setting.total), question, *filter(None, (caution,))),
+        (parts.done_sentence(found.rows, setting.total), question, *filter(None, (caution,))),
         (
-            Section("Dice", tables=(dice, parts.difference_table(found, caution)), figures=figures),
-            Section("Time to a Dice", tables=(_speed_table(speeds(rows, arms), arms),), figures=(curves,)),
+            Section("Dice", tables=tables, figures=figures),
+            Section("Time to a Dice", tables=(_speed_table(found.speeds, arms),), figures=(curves,)),
             Section(
                 "What it cost",
-                tables=(_ratio_table(ratios(rows, arms), arms), parts.cost_table(spending(rows, list(arms.settings)))),
+                tables=(_ratio_table(found.ratios, arms), parts.cost_table(spending(found.rows, list(arms.settings)))),
             ),
-            Section("How it was done", (*_protocol(setting), *parts.origin_sentences(all_rows))),
-            parts.runs_section(all_rows),
-            parts.dice_section(all_rows),
+            Section("How it was done", (*_protocol(setting), *parts.origin_sentences(rows))),
+            parts.runs_section(rows),
+            parts.dice_section(rows),
         ),
     )
 
 
 def _speed_table(found: Sequence[Speed], arms: Arms) -> Table:
-    def number(value: float | None, form: str) -> str:
-        return "not reached" if value is None else format(value, form)
+    def number(value: float | None) -> str:
+        return "not reached" if value is None else format(value, ",.0f")
+
+    def ratio(value: CrossedInterval | None) -> str:
+        return "" if value is None else quotient_text(value)
 
     cells = tuple(
         (
             *(each.group, str(each.patients), f"{each.share:.0%} = {each.target:.3f}"),
-            *(number(each.steps, ",.0f"), number(each.seconds, ",.0f")),
-            "" if each.ratio is None else f"{each.ratio:.2f}",
+            *(number(each.steps), number(each.seconds)),
+            *(ratio(each.steps_ratio), ratio(each.seconds_ratio)),
             f"{each.reached} of {each.seeds}",
         )
         for each in found
     )
     caption = (
-        f"Targets are shares of the final validation Dice of {arms.reference}, its mean over seeds. Medians over the "
-        "seeds that reached them, where most did; the ratio is taken within each seed. Seconds leave out validation."
+        f"Targets are shares of the final validation Dice of {arms.reference}, its mean over seeds. Steps and seconds "
+        "are medians over the seeds that reached them, where most did; ratios are of means over seeds with 95 % "
+        "intervals that resample seeds, and a run that did not reach it counts with all that it took. Seconds leave "
+        "out validation."
     )
-    headings = ("group", "patients", "target", "steps", "seconds", f"seconds / {arms.reference}", "seeds")
-    return Table("speed", caption, headings, cells)
+    against = (f"steps / {arms.reference}", f"seconds / {arms.reference}")
+    return Table("speed", caption, ("group", "patients", "target", "steps", "seconds", *against, "reached"), cells)
 
 
 def _ratio_table(found: Sequence[Ratio], arms: Arms) -> Table:
     cells = tuple(
-        (each.group, str(each.patients), f"{each.voxels:.3f}", f"{each.seconds:.3f}", str(each.seeds)) for each in found
+        (each.group, str(each.patients), f"{each.voxels:.3f}", quotient_text(each.seconds), str(each.seconds.seeds))
+        for each in found
     )
     caption = (
-        f"Relative to {arms.reference} of the same seed, medians over seeds; training time without validation. Voxels "
-        "are counted, so that they are the same on every machine."
+        f"Relative to {arms.reference} of the same seeds; training time without validation, with 95 % intervals that "
+        "resample seeds. Voxels are counted, so that they are the same on every machine."
     )
     return Table("ratios", caption, ("group", "patients", "voxels", "training time", "seeds"), cells)
 
@@ -256,13 +189,11 @@ def _protocol(setting: Setting) -> Iterator[str]:
         yield f"{group}: {', '.join(settings)}."
 
 
-def _document(setting: Setting, rows: Rows, all_rows: Sequence[Row]) -> dict[str, Any]:
+def _document(setting: Setting, found: _Findings, rows: Sequence[Row]) -> dict[str, Any]:
     study, arms = setting.study, setting.study.arms
-    rng = np.random.default_rng(_RESAMPLING)
-    found = differences(rows, _comparisons(arms), rng)
     return {
         "study": arms.study,
-        "runs_done": len(all_rows),
+        "runs_done": len(rows),
         "runs_planned": setting.total,
         "protocol": {
             "arms": {group: list(settings) for group, settings in arms.settings.items()},
@@ -275,9 +206,9 @@ def _document(setting: Setting, rows: Rows, all_rows: Sequence[Row]) -> dict[str
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.draw),
         },
-        "dice": [parts.mean_document(each) for each in means(rows, _scores(arms), rng)],
-        "differences": [parts.difference_document(each) for each in found],
-        "speeds": [asdict(each) for each in speeds(rows, arms)],
-        "ratios": [asdict(each) for each in ratios(rows, arms)],
-        "runs": [parts.run_document(row) for row in all_rows],
+        "dice": [parts.mean_document(each) for each in found.means],
+        "differences": [parts.difference_document(each) for each in found.differences],
+        "speeds": [asdict(each) for each in found.speeds],
+        "ratios": [asdict(each) for each in found.ratios],
+        "runs": [parts.run_document(row) for row in rows],
     }

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UserError
 from ..project import Project
-from ..training.config import BudgetConfig, PresetName, RunConfig, Task, apply_settings, preset_config
+from ..training.config import BudgetConfig, PresetName, RunConfig, Task, preset_config
 from .common import Common, common_to
 from .draw import Draw
 from .frozen import FrozenSettings
 from .grid import Cell
+from .settled import check_asked, settled
 
 STUDY = "limited-data"
 PRETRAINING = "Pretraining"
 # 104,000 iterations of restoration to 65,000 of segmentation, as in the paper
 PRETRAINING_SHARE = 1.6
 CLICKS = (0, 1)
-# with equal steps all arms are validated equally often, however long one validation takes
-_ALL_VALIDATIONS = "validate_on.share=1"
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,7 @@ class LimitedData:
     settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if unknown := [group for group in self.groups if group not in GROUPS]:
-            raise UserError(f"{', '.join(unknown)} is no group; nothing was started; there are {', '.join(GROUPS)}")
-        if not self.patients or min(self.patients) < 1 or not self.seeds or not self.groups:
-            raise UserError("a study needs groups, seeds and numbers of patients from 1 on; nothing was started")
+        check_asked(self.groups, GROUPS, self.seeds, self.patients)
 
     def common(self, project: Project, draw: Draw, folder: Path) -> Common:
         """Decide the grid of all runs from the images of all scans; kept in the study's folder.
@@ -119,8 +114,7 @@ class LimitedData:
         config = preset_config(
             self.preset, task, train=tuple(train), validation=tuple(validation), seed=seed, budget=budget
         )
-        validations = [_ALL_VALIDATIONS] if budget.steps is not None else []
-        return apply_settings(config, [*validations, *self.frozen.of(group), *self.settings])
+        return settled(config, group, self.frozen, self.settings)
 
 
 def pretraining_budget(budget: BudgetConfig, steps: int | None = None, minutes: float | None = None) -> BudgetConfig:

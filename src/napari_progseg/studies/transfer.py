@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..data.splits import permutation
@@ -15,6 +15,7 @@ from .centres import write_two_centres
 from .common import Common, common_to
 from .frozen import FrozenSettings
 from .grid import Cell
+from .settled import check_asked, settled
 
 STUDY = "transfer"
 SOURCE, SCRATCH = "S", "T"
@@ -28,7 +29,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "ST-all": ("freeze.policy=none",),
 }
 _FIXED = 0
-_ALL_VALIDATIONS = "validate_on.share=1"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,23 @@ class Centres:
     def target(self, patients: int, seed: int) -> tuple[str, ...]:
         """Return the target training cases of a seed."""
         return permutation(self.pool, seed)[:patients]
+
+    def development(self, cases: int) -> Centres:
+        """Return centres for choosing settings: tested on target cases of the pool, which then train nothing.
+
+        Raises
+        ------
+        UserError
+            If the pool is too small for that.
+        """
+        test = permutation(self.pool, _FIXED)[:cases]
+        pool = tuple(case for case in self.pool if case not in test)
+        if not pool:
+            raise UserError(
+                f"{cases} development cases were asked for and the pool holds {len(self.pool)}; nothing was started; "
+                "ask for fewer, so that some are left to train on"
+            )
+        return replace(self, pool=pool, test=test)
 
 
 def two_centres(
@@ -134,8 +151,7 @@ class Transfer:
     settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if unknown := [group for group in self.groups if group not in GROUPS]:
-            raise UserError(f"{', '.join(unknown)} is no group; nothing was started; there are {', '.join(GROUPS)}")
+        check_asked(self.groups, GROUPS, self.seeds, (self.patients,))
 
     def common(self, project: Project, centres: Centres, folder: Path) -> Common:
         """Decide the grid of all runs from the images of the source centre; kept in the study's folder."""
@@ -187,6 +203,4 @@ class Transfer:
             budget=self.budget,
             init="." if starts else None,
         )
-        validations = [_ALL_VALIDATIONS] if self.budget.steps is not None else []
-        settings = [*validations, *self.frozen.of(group), *self.settings, *GROUPS[group]]
-        return common.given_to(apply_settings(config, settings))
+        return common.given_to(settled(config, group, self.frozen, self.settings, GROUPS[group]))

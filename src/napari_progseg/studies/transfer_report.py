@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from .analysis import Comparison, Difference, Mean, Rows, Score, difference, dif
 from .common import Common
 from .figures import Look, forest, training_curves
 from .rows import Row
+from .speed import Ratio, quotient_text, ratios
 from .transfer import GROUPS, SCRATCH, SOURCE, STUDY, Centres, Transfer
 
 _RESAMPLING = 0
@@ -36,15 +36,6 @@ class Setting:
     settings_file: str
 
 
-@dataclass(frozen=True)
-class Share:
-    """Training time of a group relative to training from scratch, median over seeds."""
-
-    group: str
-    seconds: float
-    seeds: int
-
-
 def write_transfer(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
     """Write the report of the rows there are; None without any."""
     if not rows:
@@ -53,8 +44,9 @@ def write_transfer(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path 
     rng = np.random.default_rng(_RESAMPLING)
     found = differences(placed, tuple(_comparisons(placed)), rng)
     dice = means(placed, [score for group, score in _SCORES.items() if any(g == group for g, *_ in placed)], rng)
-    report = _report(setting, placed, rows, found, dice)
-    return parts.write_report(folder, report, _document(setting, placed, rows, found, dice), rows)
+    times = ratios(placed, tuple(GROUPS), SCRATCH, rng)
+    report = _report(setting, placed, rows, found, dice, times)
+    return parts.write_report(folder, report, _document(setting, rows, found, dice, times), rows)
 
 
 def _placed(study: Transfer, rows: Sequence[Row]) -> dict[tuple[str, int, int], Row]:
@@ -73,22 +65,13 @@ def _comparisons(rows: Rows) -> Iterator[Comparison]:
         yield difference(_SCORES[SCRATCH], _SCORES[SOURCE])
 
 
-def time_shares(rows: Rows, patients: int) -> tuple[Share, ...]:
-    """Compare training times, validation left out, within each seed."""
-    found = []
-    for group in GROUPS:
-        pairs = [
-            row.cost.seconds / rows[SCRATCH, patients, seed].cost.seconds
-            for (name, _, seed), row in rows.items()
-            if name == group and (SCRATCH, patients, seed) in rows
-        ]
-        if pairs:
-            found.append(Share(group, statistics.median(pairs), len(pairs)))
-    return tuple(found)
-
-
 def _report(
-    setting: Setting, placed: Rows, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean]
+    setting: Setting,
+    placed: Rows,
+    rows: Sequence[Row],
+    found: Sequence[Difference],
+    dice: Sequence[Mean],
+    times: Sequence[Ratio],
 ) -> Report:
     figures: tuple[Figure, ...] = ()
     if found:
@@ -106,7 +89,7 @@ def _report(
         (
             Section("Dice on the target centre", tables=(parts.dice_table(dice),)),
             Section("Differences", tables=(parts.difference_table(found, ""),), figures=figures),
-            Section("Time", tables=(_time_table(time_shares(placed, patients)),), figures=(curves,)),
+            Section("Time", tables=(_time_table(times),), figures=(curves,)),
             Section("How it was done", (*_protocol(setting), *parts.origin_sentences(rows))),
             parts.runs_section(rows),
             parts.dice_section(rows),
@@ -114,10 +97,13 @@ def _report(
     )
 
 
-def _time_table(found: Sequence[Share]) -> Table:
-    cells = tuple((each.group, f"{each.seconds:.3f}", str(each.seeds)) for each in found)
-    caption = "Training time relative to T of the same seed, median over seeds; equal steps, validation left out."
-    return Table("time", caption, ("group", "time / T", "seeds"), cells)
+def _time_table(found: Sequence[Ratio]) -> Table:
+    cells = tuple((each.group, quotient_text(each.seconds), str(each.seconds.seeds)) for each in found)
+    caption = (
+        f"Training time relative to {SCRATCH} of the same seeds, with 95 % intervals that resample seeds; equal steps, "
+        "validation left out."
+    )
+    return Table("time", caption, ("group", f"time / {SCRATCH}", "seeds"), cells)
 
 
 def _protocol(setting: Setting) -> Iterator[str]:
@@ -145,7 +131,7 @@ def _protocol(setting: Setting) -> Iterator[str]:
 
 
 def _document(
-    setting: Setting, placed: Rows, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean]
+    setting: Setting, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean], times: Sequence[Ratio]
 ) -> dict[str, Any]:
     study = setting.study
     return {
@@ -166,6 +152,6 @@ def _document(
         },
         "dice": [parts.mean_document(each) for each in dice],
         "differences": [parts.difference_document(each) for each in found],
-        "time": [asdict(each) for each in time_shares(placed, study.patients)],
+        "time": [asdict(each) for each in times],
         "runs": [parts.run_document(row) for row in rows],
     }
