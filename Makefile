@@ -1,4 +1,4 @@
-# make demo: install what is missing, then the main job.   make test: install what is missing, then all tests.
+# Every target installs what is missing first. make demo: the main job; make test: all tests; make docs: the pages as a site.
 
 BIN := .venv/bin
 PYTEST_FLAGS ?=
@@ -8,7 +8,7 @@ OUTPUT ?= demo-output
 HEADLESS := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,yes))
 SCREEN := env -u QT_QPA_PLATFORM $(if $(HEADLESS),LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1280x1024x24")
 
-.PHONY: setup demo test bench lint clean
+.PHONY: setup demo test bench lint docs clean
 
 setup: .venv/.ready
 
@@ -35,6 +35,14 @@ lint: .venv/.ready-to-lint
 	@$(BIN)/mypy
 	@$(BIN)/npe2 validate src/napari_progseg/napari.yaml
 
+.venv/.ready-to-publish: .venv/.ready
+	@sh scripts/setup.sh docs
+	@touch $@
+
+docs: .venv/.ready-to-publish
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open site/index.html"
+
 clean:
-	rm -rf .venv build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
