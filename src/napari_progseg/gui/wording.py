@@ -172,6 +172,20 @@ def learned_sentence(run: str, scans: int) -> str:
     return f"{run_number(run).capitalize()} learned from {counted(scans, 'scan')}: trainings can start from it."
 
 
+def next_sentence(case: str, reason: str) -> str:
+    """Say which patient might be labelled next, and why."""
+    return f"Next: {case}, {reason}"
+
+
+def no_next_sentence(open_patients: int, trouble: str) -> str:
+    """Say why no patient is suggested; `open_patients` are not labelled completely."""
+    if trouble:
+        return f"No suggestion: {trouble}"
+    if not open_patients:
+        return "No patient is left to label."
+    return "The patient on screen is the last one to label." if open_patients == 1 else "No suggestion yet."
+
+
 def outside_sentence(values: Sequence[int], classes: Sequence[LabelClass]) -> str:
     """Say why a painted value was refused."""
     known = ", ".join(f"{each.name} = {each.value}" for each in classes)
