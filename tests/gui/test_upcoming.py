@@ -149,7 +149,7 @@ def test_a_search_can_be_stopped_and_started_again(dock, project, monkeypatch, q
     monkeypatch.setattr(door, "suggest_cases", slow)
     dock.open_project(project.root)
     line = dock.patients.next
-    qtbot.waitUntil(lambda: running.is_set() and "40%" in line.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: running.is_set() and "40 %" in line.sentence.text(), timeout=5000)
     click(line.again)
     qtbot.waitUntil(stopped.is_set, timeout=5000)
     assert line.sentence.text() == "No suggestion yet."

@@ -91,5 +91,5 @@ def sentence(upcoming: Upcoming) -> str:
     if coming is not None:
         return next_sentence(coming.case, coming.reason)
     if upcoming.looking:
-        return f"Looking for the next patient… {upcoming.fraction:.0%}"
-    return no_next_sentence(upcoming.open_patients, upcoming.trouble)
+        return f"Looking for the next patient… {100 * upcoming.fraction:.0f} %"
+    return no_next_sentence(upcoming.left, upcoming.on_screen, upcoming.trouble)

@@ -65,8 +65,7 @@ class Upcoming(QObject):
     @property
     def coming(self) -> Suggestion | None:
         """The suggestion: the first that is neither on screen nor was opened before, then those again."""
-        shown = None if self._desk.case is None else self._desk.case.id
-        there = [each for each in self._found if each.case != shown and self._is_open(each.case)]
+        there = [each for each in self._found if each.case != self.on_screen and self._is_open(each.case)]
         return next((each for each in there if each.case not in self._passed), there[0] if there else None)
 
     @property
@@ -75,10 +74,15 @@ class Upcoming(QObject):
         return self._job is not None
 
     @property
-    def open_patients(self) -> int:
-        """How many patients may still be suggested, the one on screen included."""
+    def left(self) -> frozenset[str]:
+        """The patients that are not labelled completely, the one on screen included."""
         project = self._desk.project
-        return 0 if project is None else sum(self._is_open(case) for case in project.scans())
+        return frozenset() if project is None else frozenset(filter(self._is_open, project.scans()))
+
+    @property
+    def on_screen(self) -> str | None:
+        """The patient on screen."""
+        return None if self._desk.case is None else self._desk.case.id
 
     def _is_open(self, case_id: str) -> bool:
         return self._desk.state_of(case_id) in (CaseState.NOT_STARTED, CaseState.IN_PROGRESS)

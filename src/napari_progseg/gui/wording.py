@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..volume import LabelClass
@@ -177,13 +177,13 @@ def next_sentence(case: str, reason: str) -> str:
     return f"Next: {case}, {reason}"
 
 
-def no_next_sentence(open_patients: int, trouble: str) -> str:
-    """Say why no patient is suggested; `open_patients` are not labelled completely."""
+def no_next_sentence(left: Collection[str], on_screen: str | None, trouble: str) -> str:
+    """Say why no patient is suggested; `left` are the patients that are not labelled completely."""
     if trouble:
         return f"No suggestion: {trouble}"
-    if not open_patients:
-        return "No patient is left to label."
-    return "The patient on screen is the last one to label." if open_patients == 1 else "No suggestion yet."
+    if set(left) - {on_screen}:
+        return "No suggestion yet."
+    return "The patient on screen is the last one to label." if left else "No patient is left to label."
 
 
 def outside_sentence(values: Sequence[int], classes: Sequence[LabelClass]) -> str:
