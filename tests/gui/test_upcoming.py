@@ -111,7 +111,7 @@ def test_another_way_is_searched_and_remembered_with_the_project(suggested, engi
 def test_uncertainty_waits_for_a_model_and_asks_the_newest(suggested, engine, project, qtbot) -> None:
     line = suggested.patients.next
     line.way.activated.emit(1)
-    assert line.sentence.text().startswith("No suggestion: there is no trained model yet")
+    assert line.sentence.text().startswith("No suggestion: no trained model yet")
     assert not line.open.isEnabled()
     engine.add_run(project, "0001-first", "segmentation")
     suggested.desk.runs.refresh()

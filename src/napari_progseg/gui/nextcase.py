@@ -24,7 +24,7 @@ class NextCase(QWidget):
     def __init__(self, upcoming: Upcoming) -> None:
         super().__init__()
         self._upcoming = upcoming
-        self.sentence = note(faint=False)
+        self.sentence = note(faint=False, lines=2)
         self.way = QComboBox()
         self.way.setToolTip("How the next patient is found; nothing is ever opened by itself")
         for number, (way, (name, tip)) in enumerate(_WAYS.items()):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 _PROGRESS_MS = 300
-_NO_MODEL = "there is no trained model yet that could be unsure of a scan. Train one, or choose another way."
+_NO_MODEL = "no trained model yet. Train one, or choose another way."
 
 
 class Upcoming(QObject):

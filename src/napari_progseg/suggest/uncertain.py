@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .suggestion import Search, Suggestion, chosen
+from .suggestion import Search, Suggestion
 
 if TYPE_CHECKING:
     from ..inference.doubt import Doubt
@@ -36,5 +36,5 @@ def _reason(run: str, doubt: Doubt, count: int, place: int) -> str:
     if not doubt.voxels:
         return f"{run} finds nothing in it"
     if place == 0:
-        return chosen(f"{run} is least sure of it among", count, place)
+        return f"{run} is least sure of it"
     return f"number {place + 1} of {count} by how unsure {run} is"
