@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_progseg.errors import UserError
-from napari_progseg.project import Project
+from napari_progseg.project import CaseState, Project
 from napari_progseg.suggest import typical
 from napari_progseg.suggest.choice import suggest
 from napari_progseg.suggest.typical import by_coverage
@@ -38,7 +38,8 @@ def test_the_middle_of_the_largest_group_comes_first_then_the_other_group() -> N
 
 
 def test_what_is_like_a_labelled_scan_has_to_wait() -> None:
-    assert by_coverage(TABLE, (0, 2, 3, 4, 5), (1,))[0][0] == 3
+    assert by_coverage(TABLE, (0, 2, 3), ())[0][0] == 0
+    assert by_coverage(TABLE, (0, 2, 3), (1,))[0][0] == 3
 
 
 def test_gains_are_the_lift_of_the_mean_similarity_and_never_rise() -> None:
@@ -60,8 +61,11 @@ def test_alike_scans_come_before_the_odd_one_with_the_reason(project_of: Make) -
 
 
 def test_a_labelled_scan_speaks_for_those_like_it(project_of: Make) -> None:
-    images = {"b": blob(), "c": blob(0.01), "d": blob(0.02), "m": blob(0.3), "n": blob(0.31)}
-    assert suggest(project_of(images, completed=("b",)))[0].case in ("m", "n")
+    images = {"b": blob(), "c": blob(0.01), "d": blob(0.02), "e": blob(0.03), "m": blob(0.3), "n": blob(0.31)}
+    project = project_of(images, completed=("b",))
+    assert suggest(project)[0].case in ("m", "n")
+    project.set_state("b", CaseState.FLAGGED)
+    assert suggest(project)[0].case in ("c", "d", "e")
 
 
 def test_scans_are_read_once_and_again_where_one_has_changed(project_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
