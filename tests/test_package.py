@@ -42,6 +42,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("inference",),
     ("tasks",),
     ("training",),
+    ("suggest",),
     ("shape",),
     ("studies",),
     ("doctor",),

@@ -66,7 +66,7 @@ def rank(images: Mapping[str, Image], metrics: Sequence[Metric] = ("mse", "psnr"
             "leave them out or repair the files"
         )
     seen = [_Seen(np.asarray(images[case], np.float32)) for case in cases]
-    means = {metric: _mean_similarities(seen, metric) for metric in metrics}
+    means = {metric: _mean_of_others(_table(seen, metric)) for metric in metrics}
     places = np.mean([_places(values) for values in means.values()], axis=0)
     order = sorted(range(len(cases)), key=lambda number: (round(float(places[number]), 9), cases[number]))
     scores: dict[str, dict[str, float]] = {
@@ -78,6 +78,28 @@ def rank(images: Mapping[str, Image], metrics: Sequence[Metric] = ("mse", "psnr"
 def similarity(first: Image, second: Image, metric: Metric) -> float:
     """Return the similarity of two images; for ``"mse"`` it is the negative error, so that more is more alike."""
     return _MEASURES[metric](_Seen(first), _Seen(second))
+
+
+def similarities(
+    images: Sequence[Image], metric: Metric = "ssim", tick: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
+    """Compare each image with each.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of float32
+        Intensities in [0, 1], all on one grid, see `on_grid`.
+    metric : {"mse", "psnr", "ssim", "uqi"}
+        More is more alike, also for ``"mse"``, which is the negative error.
+    tick : callable
+        Called before each row; what it raises ends the work.
+
+    Returns
+    -------
+    ndarray, (N, N)
+        Symmetric; the diagonal is not compared and holds 0.
+    """
+    return _table([_Seen(np.asarray(image, np.float32)) for image in images], metric, tick)
 
 
 def on_grid(image: Image, grid: Sequence[int] | None = None) -> Image:
@@ -149,13 +171,18 @@ def _structure(a: tuple[Image, Image], b: tuple[Image, Image], product: Image, c
 _MEASURES: dict[Metric, Callable[[_Seen, _Seen], float]] = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "uqi": _uqi}
 
 
-def _mean_similarities(seen: Sequence[_Seen], metric: Metric) -> NDArray[np.float64]:
+def _table(seen: Sequence[_Seen], metric: Metric, tick: Callable[[], None] = lambda: None) -> NDArray[np.float64]:
     measure, count = _MEASURES[metric], len(seen)
     table = np.zeros((count, count))
     for i in range(count):
+        tick()
         for j in range(i):
             table[i, j] = table[j, i] = measure(seen[i], seen[j])
-    return np.asarray(table.sum(1) / max(1, count - 1))
+    return table
+
+
+def _mean_of_others(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(table.sum(1) / max(1, len(table) - 1))
 
 
 def _places(values: NDArray[np.float64]) -> NDArray[np.float64]:

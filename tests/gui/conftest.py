@@ -13,6 +13,8 @@ import pytest
 
 from napari_progseg.geometry import Geometry
 from napari_progseg.project import Project
+from napari_progseg.suggest.choice import open_cases
+from napari_progseg.suggest.suggestion import Suggestion
 from napari_progseg.training.config import RunConfig, preset_config
 from napari_progseg.training.events import Event, Finished, Previewed, Restored, Started, StepDone, Validated
 from napari_progseg.volume import LabelMap
@@ -107,6 +109,14 @@ class FakeEngine:
         self.events: dict[str, list[Event]] = {}
         self.started: list[RunConfig] = []
         self.configs: dict[str, RunConfig] = {}
+        self.searches: list[tuple[str, str | None]] = []
+
+    def suggest_cases(self, project, by, run, progress, cancelled) -> tuple[Suggestion, ...]:
+        self.searches.append((by, None if run is None else run.name))
+        return tuple(
+            Suggestion(case, by, None, f"number {place} by {by}")
+            for place, case in enumerate(reversed(open_cases(project)), 1)
+        )
 
     def add_run(self, project: Project, name: str, task: str, state: str = "finished") -> Path:
         config = preset_config("tiny", task, train=("case-0",), budget={"minutes": 1})
@@ -206,7 +216,7 @@ def engine(monkeypatch) -> FakeEngine:
 
     fake = FakeEngine()
     replaced = ("prepare", "load_trained", "make_session", "predict_volume", "start_run", "request", "follow", "status")
-    for name in (*replaced, "has_model"):
+    for name in (*replaced, "has_model", "suggest_cases"):
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0
     FakeSession.seen = []

@@ -66,3 +66,11 @@ def test_numbers() -> None:
     assert wording.size_text((36, 50, 35)) == "36×50×35"
     assert wording.spacing_text((1.0, 0.78, 0.78)) == "1.0×0.78×0.78 mm"
     assert wording.latency(0.042) == "42 ms"
+
+
+def test_without_a_suggestion_it_is_said_why() -> None:
+    assert wording.no_next_sentence({"a", "b"}, "a", "modalities are mixed") == "No suggestion: modalities are mixed"
+    assert wording.no_next_sentence({"a", "b"}, "a", "") == "No suggestion yet."
+    assert wording.no_next_sentence({"a"}, "a", "") == "The patient on screen is the last one to label."
+    assert wording.no_next_sentence({"a"}, None, "") == "No suggestion yet."
+    assert wording.no_next_sentence((), "b", "") == "No patient is left to label."

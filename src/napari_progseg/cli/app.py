@@ -11,6 +11,7 @@ from ..errors import UserError
 from . import adapt as adapting
 from . import files, machine, models, runs, study
 from . import rank as ranking
+from . import suggest as suggesting
 from . import train as training
 
 BAD_INPUT = 2
@@ -72,6 +73,7 @@ for command in (
     files.sample,
 ):
     app.command()(command)
+app.command("next")(suggesting.suggest_next)
 
 app.add_typer(study.app, name="study")
 

@@ -24,9 +24,11 @@ from qtpy.QtWidgets import (
 
 from ..project import CaseState
 from .desk import Desk
+from .nextcase import NextButton
 from .parts import GRID, heading, note, scrolled, swatch
 from .startmask import possible_layers
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, class_colour
+from .upcoming import Upcoming
 from .wording import latency
 
 _FILE = "Labels file…"
@@ -39,9 +41,10 @@ _NO_MODEL = (
 class Annotate(QStackedWidget):
     """What the user does with the case on screen."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, upcoming: Upcoming) -> None:
         super().__init__()
         self._desk = desk
+        self.next = NextButton(upcoming)
         empty = QWidget()
         column = QVBoxLayout(empty)
         column.addWidget(note("Open a patient in the Patients tab to label it."))
@@ -171,6 +174,7 @@ class Annotate(QStackedWidget):
         row.setSpacing(GRID)
         row.addWidget(self.accept, 1)
         row.addWidget(self.completed, 1)
+        row.addWidget(self.next)
         self.saved = note()
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)

@@ -18,6 +18,7 @@ from .patients import Patients
 from .results import Results
 from .theme import Look
 from .train import Train
+from .upcoming import Upcoming
 from .wording import size_text, spacing_text
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class ProgSegDock(QWidget):
         self._recheck = self._timer(500, self._still_open)
         self._closing = self._timer(400, self._close_window)
         self.desk = Desk(viewer)
-        self.patients = Patients(self.desk)
-        self.annotate = Annotate(self.desk)
+        self.upcoming = Upcoming(self.desk)
+        self.patients = Patients(self.desk, self.upcoming)
+        self.annotate = Annotate(self.desk, self.upcoming)
         self.train = Train(self.desk)
         self.results = Results(self.desk)
         self.footer = Footer(self.desk.runs)
@@ -66,6 +68,7 @@ class ProgSegDock(QWidget):
         self.desk.annotation_changed.connect(self._refresh_header)
         self.desk.case_changed.connect(self._case_changed)
         viewer.events.theme.connect(self._theme_changed)
+        self.destroyed.connect(self.upcoming.close)
         self.destroyed.connect(self.desk.close)
         self._theme_changed()
         self._refresh_header()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..project import Project
+from ..suggest.suggestion import Suggestion, Way
 from ..training.config import RunConfig
 from ..training.events import Event
 from ..volume import LabelMap, Volume
@@ -59,6 +60,15 @@ def rank_cases(project: Project) -> tuple[str, ...]:
     from ..training.ranking import RunRanking, small_images
 
     return RunRanking.of(small_images(project, project.scans()), ("mse", "psnr", "ssim")).cases
+
+
+def suggest_cases(
+    project: Project, by: Way, run: Path | None, progress: Callable[[float], None], cancelled: Callable[[], bool]
+) -> tuple[Suggestion, ...]:
+    """Order the cases that are not completed by what might be labelled next; empty once cancelled."""
+    from ..suggest.choice import suggest
+
+    return suggest(project, by, run=run, progress=progress, cancelled=cancelled)
 
 
 def start_run(project: Project, config: RunConfig, threads: int) -> Path:

@@ -28,7 +28,9 @@ from .compare import LARGE_VOXELS
 from .desk import Desk
 from .learn import LearnFromAll
 from .newproject import NewProject
+from .nextcase import NextCase
 from .parts import GRID, heading, note
+from .upcoming import Upcoming
 from .wording import counted
 
 _WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 58, DICE: 42, GRID_COLUMN: 34}
@@ -37,9 +39,10 @@ _WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 58, DICE: 42, GRID_COLUMN
 class Patients(QStackedWidget):
     """Empty state, form for a new project, or the table of patients."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, upcoming: Upcoming) -> None:
         super().__init__()
         self._desk = desk
+        self.next = NextCase(upcoming)
         self._reading: Job | None = None
         self.table = CaseTable()
         self.rows = Filtered(self.table)
@@ -127,6 +130,7 @@ class Patients(QStackedWidget):
         buttons.addWidget(self.open, 1)
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
+        column.addWidget(self.next)
         column.addLayout(top)
         column.addWidget(self.view, 1)
         column.addWidget(self.summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..volume import LabelClass
@@ -170,6 +170,20 @@ def learning_sentence(scans: int, minutes: float, device: str) -> str:
 def learned_sentence(run: str, scans: int) -> str:
     """Say what a run over all scans is good for."""
     return f"{run_number(run).capitalize()} learned from {counted(scans, 'scan')}: trainings can start from it."
+
+
+def next_sentence(case: str, reason: str) -> str:
+    """Say which patient might be labelled next, and why."""
+    return f"Next: {case}, {reason}"
+
+
+def no_next_sentence(left: Collection[str], on_screen: str | None, trouble: str) -> str:
+    """Say why no patient is suggested; `left` are the patients that are not labelled completely."""
+    if trouble:
+        return f"No suggestion: {trouble}"
+    if set(left) - {on_screen}:
+        return "No suggestion yet."
+    return "The patient on screen is the last one to label." if left else "No patient is left to label."
 
 
 def outside_sentence(values: Sequence[int], classes: Sequence[LabelClass]) -> str:

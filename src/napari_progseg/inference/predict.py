@@ -49,13 +49,28 @@ def predict_volume(
     prepared = prepare(volume, model.plan)
     labels = np.zeros(volume.image.shape, label_type(model.classes))
     depth = prepared.shape[0]
-    for region, values, done in _parts(model, prepared):
+    for region, values, done in probability_parts(model, prepared):
         labels[region] = to_labels(values, model.classes)
         if progress is not None:
             progress(done / depth)
         if cancelled is not None and cancelled():
             break
     return LabelMap(labels, volume.geometry, {each.value: each.name for each in model.classes})
+
+
+def probability_parts(model: TrainedModel, prepared: Prepared) -> Iterator[tuple[Box, NDArray[np.float32], int]]:
+    """Yield regions of the image that cover it once, their class probabilities without clicks, and slices done.
+
+    Yields
+    ------
+    region : tuple of slice
+        Voxels of the image, (z, y, x).
+    values : ndarray, (classes, *region)
+        Probabilities in [0, 1].
+    done : int
+        Slices of the network's grid so far.
+    """
+    return _slices(model, prepared) if model.plan.dims == 2 else _slabs(model, prepared)
 
 
 def slice_probabilities(model: TrainedModel, prepared: Prepared, slices: list[int]) -> Tensor:
@@ -105,11 +120,6 @@ def to_labels(probabilities: NDArray[np.float32], classes: tuple[LabelClass, ...
 def label_type(classes: tuple[LabelClass, ...]) -> type[np.uint8] | type[np.uint16]:
     """Return the smallest type that holds the classes' values."""
     return np.uint8 if max(each.value for each in classes) < 256 else np.uint16
-
-
-def _parts(model: TrainedModel, prepared: Prepared) -> Iterator[tuple[Box, NDArray[np.float32], int]]:
-    """Yield regions of the image, their class probabilities, and the number of network slices done."""
-    return _slices(model, prepared) if model.plan.dims == 2 else _slabs(model, prepared)
 
 
 def _slices(model: TrainedModel, prepared: Prepared) -> Iterator[tuple[Box, NDArray[np.float32], int]]:

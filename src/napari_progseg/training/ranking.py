@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ..data.plan import facts_of, make_plan
+from ..data.plan import CaseFacts, Plan, facts_of, make_plan
 from ..data.preprocess import prepare
 from ..project import Project
 from ..similarity import on_grid, rank
+from ..volume import Volume
 from .config import BudgetConfig, Metric, RunConfig
 
 Small = dict[str, NDArray[np.float32]]
@@ -58,10 +59,16 @@ def small_images(project: Project, ids: Sequence[str]) -> Small:
     UserError
         If modalities are mixed or a scan cannot be read.
     """
-    facts = [facts_of(case, project.volume(case), None, project.case(case).modality) for case in ids]
-    plan = make_plan(facts, RunConfig(task="restoration", budget=BudgetConfig(steps=1)), ())
-    out = {}
-    for case in ids:
-        prepared = prepare(project.volume(case), plan)
-        out[case] = on_grid(prepared.box((0, 0, 0), prepared.shape).astype(np.float32))
-    return out
+    plan = plan_of_images([facts_of(case, project.volume(case), None, project.case(case).modality) for case in ids])
+    return {case: small_image(project.volume(case), plan) for case in ids}
+
+
+def plan_of_images(facts: Sequence[CaseFacts]) -> Plan:
+    """Decide how images alone are normalised; raises UserError if modalities are mixed."""
+    return make_plan(facts, RunConfig(task="restoration", budget=BudgetConfig(steps=1)), ())
+
+
+def small_image(volume: Volume, plan: Plan, grid: Sequence[int] | None = None) -> NDArray[np.float32]:
+    """Normalise an image as for training, and bring it to a small grid, (z, y, x); None is the ranking's own."""
+    prepared = prepare(volume, plan)
+    return on_grid(prepared.box((0, 0, 0), prepared.shape).astype(np.float32), grid)
