@@ -78,12 +78,15 @@ def test_time_to_target_counts_what_never_reached_it_as_later_than_all(row_of: R
             row_of("SegPretrained", seed=1, curve=((10, 0.81), (20, 1.0))),
         ]
     )
-    seg, pre = reaching(rows, ["Seg", "SegPretrained", "SegInter"])
+    seg, pre = reaching(rows, ["Seg", "SegPretrained", "SegInter"], rng())
     assert seg.target == pre.target == pytest.approx(0.81)
     assert (seg.reached, seg.seeds, seg.steps, seg.seconds) == (1, 2, None, None)
     assert (pre.reached, pre.seeds, pre.steps) == (1, 2, None)
+    taken = rows["SegPretrained", 1, 0].cost.steps
+    assert pre.mean_steps.mean == pytest.approx((taken + 10) / 2)
+    assert (pre.mean_steps.low, pre.mean_steps.high) == (min(taken, 10), max(taken, 10))
     more = by_place([*rows.values(), row_of("SegPretrained", seed=2, curve=((10, 0.2), (20, 0.9)))])
-    assert reaching(more, ["SegPretrained"])[0].steps == 20
+    assert reaching(more, ["SegPretrained"], rng())[0].steps == 20
 
 
 def test_cost_is_the_median_so_that_a_run_beside_other_work_does_not_count(row_of: RowOf) -> None:

@@ -166,8 +166,9 @@ def test_who_never_reaches_the_target_is_told(
     low = [row.model_copy(update={"curve": row.curve[:1]}) if row.group == "Seg" else row for row in rows]
     write_limited_data(tmp_path, setting_of(), low)
     found = {(line[0], line[1]): line for line in tables_of(tmp_path)["reaching"][1:]}
-    assert found["Seg", "1"][3:] == ["not reached", "not reached", "", "0 of 3"]
-    assert found["SegPretrained", "1"][5:] == ["8", "3 of 3"]
+    steps = rows[0].cost.steps
+    assert found["Seg", "1"][3:] == ["not reached", f"{steps} [{steps}, {steps}]", "not reached", "", "0 of 3"]
+    assert found["SegPretrained", "1"][6:] == ["8", "3 of 3"]
     assert "Seg" in {line[0] for line in tables_of(tmp_path)["reaching-without-clicks"]}
 
 

@@ -88,6 +88,8 @@ class Reaching:
         Validation Dice.
     steps, seconds : float or None
         Median over the seeds, runs that did not reach it counting as later than all others; None: most did not.
+    mean_steps : CrossedInterval
+        Mean over the seeds, which are resampled; runs that did not reach it count with all their steps.
     reached, seeds : int
         Seeds that reached it, of how many.
     start_seconds : float
@@ -99,6 +101,7 @@ class Reaching:
     target: float
     steps: float | None
     seconds: float | None
+    mean_steps: CrossedInterval
     reached: int
     seeds: int
     start_seconds: float = 0.0
@@ -177,7 +180,9 @@ def patients_of(rows: Rows) -> tuple[int, ...]:
     return tuple(sorted({patients for _, patients, _ in rows}))
 
 
-def reaching(rows: Rows, groups: Sequence[str], share: float = TARGET) -> tuple[Reaching, ...]:
+def reaching(
+    rows: Rows, groups: Sequence[str], rng: np.random.Generator, share: float = TARGET
+) -> tuple[Reaching, ...]:
     """Say when each group reached its share of the best Dice of these groups.
 
     The target of a number of patients is `share` of the highest mean over seeds, among the groups, of a run's best
@@ -190,7 +195,7 @@ def reaching(rows: Rows, groups: Sequence[str], share: float = TARGET) -> tuple[
         if not runs:
             continue
         target = share * max(statistics.mean(_top(row.curve) for row in each) for each in runs.values())
-        found += [_reached(group, patients, target, each) for group, each in runs.items()]
+        found += [_reached(group, patients, target, each, rng) for group, each in runs.items()]
     return tuple(found)
 
 
@@ -202,14 +207,17 @@ def _top(curve: Sequence[Point]) -> float:
     return max((point.dice for point in curve if point.dice is not None), default=0.0)
 
 
-def _reached(group: str, patients: int, target: float, rows: Sequence[Row]) -> Reaching:
-    firsts = [first for row in rows if (first := first_reaching(row.curve, target)) is not None]
+def _reached(group: str, patients: int, target: float, rows: Sequence[Row], rng: np.random.Generator) -> Reaching:
+    points = [first_reaching(row.curve, target) for row in rows]
+    firsts = [point for point in points if point is not None]
+    taken = [row.cost.steps if point is None else point.step for row, point in zip(rows, points, strict=True)]
     missing = len(rows) - len(firsts)
     steps, seconds = (
         _median([pick(first) for first in firsts], missing) for pick in (lambda p: float(p.step), lambda p: p.seconds)
     )
     before = statistics.median(row.start_cost.seconds if row.start_cost else 0.0 for row in rows)
-    return Reaching(group, patients, target, steps, seconds, len(firsts), len(rows), before)
+    mean_steps = crossed_interval([[[steps] for steps in taken]], rng)
+    return Reaching(group, patients, target, steps, seconds, mean_steps, len(firsts), len(rows), before)
 
 
 def first_reaching(curve: Sequence[Point], target: float) -> Point | None:

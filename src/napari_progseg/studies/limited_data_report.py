@@ -83,8 +83,8 @@ class Findings:
             placed,
             means(placed, SCORES, rng),
             differences(placed, COMPARISONS, rng),
-            reaching(placed, list(GROUPS)),
-            reaching(placed, without_clicks),
+            reaching(placed, list(GROUPS), rng),
+            reaching(placed, without_clicks, rng),
             spending(placed, list(GROUPS)),
         )
 
