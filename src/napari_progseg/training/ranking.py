@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +50,25 @@ class RunRanking(BaseModel):
         return cls(cases=found.cases, scores=found.scores, version=found.version)
 
 
-def small_images(project: Project, ids: Sequence[str]) -> Small:
+def small_images(project: Project, ids: Sequence[str], progress: Callable[[float], None] | None = None) -> Small:
     """Normalise the images of a project's cases as for training, and bring them to a small common grid.
+
+    `progress`, where given, is called with the fraction done; what it raises ends the work.
 
     Raises
     ------
     UserError
         If modalities are mixed or a scan cannot be read.
     """
-    facts = [facts_of(case, project.volume(case), None, project.case(case).modality) for case in ids]
+    told = progress or (lambda fraction: None)
+    facts = []
+    for number, case in enumerate(ids, 1):
+        facts.append(facts_of(case, project.volume(case), None, project.case(case).modality))
+        told(0.5 * number / len(ids))
     plan = make_plan(facts, RunConfig(task="restoration", budget=BudgetConfig(steps=1)), ())
     out = {}
-    for case in ids:
+    for number, case in enumerate(ids, 1):
         prepared = prepare(project.volume(case), plan)
         out[case] = on_grid(prepared.box((0, 0, 0), prepared.shape).astype(np.float32))
+        told(0.5 + 0.5 * number / len(ids))
     return out
