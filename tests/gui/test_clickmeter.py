@@ -56,7 +56,7 @@ def test_it_measures_on_demand_and_keeps_the_result_with_the_run(meter, dock, pr
     qtbot.waitUntil(lambda: meter.table.rowCount() == 3, timeout=5000)
     assert cells(meter.table) == [["left", "0.500", "0.750"], ["right", "0.250", "n/a"], ["mean", "0.375", "0.750"]]
     assert meter.plot.isVisibleTo(dock)
-    assert "clicks are simulated, a slice that holds the structure" in meter.about.text()
+    assert "with so many simulated clicks on each slice that holds the structure." in meter.about.text()
     assert kept(project.runs()[0]) == report()
     assert meter.measure.text() == "Measure clicks again"
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
@@ -83,7 +83,7 @@ def test_it_can_be_cancelled_from_the_row_of_jobs(meter, dock, project, qtbot, m
     meter.measure.click()
     assert meter.measure.text() == "Measuring…"
     assert not meter.measure.isEnabled()
-    (job,) = (job for job in dock.desk.background.shown if job.text.startswith("Simulating clicks on run 0001"))
+    (job,) = (job for job in dock.desk.background.shown if job.text == "Measuring run 0001…")
     job.give_up()
     assert meter.measure.isEnabled()
     go.set()

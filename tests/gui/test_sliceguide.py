@@ -118,7 +118,7 @@ def test_a_mask_from_elsewhere_has_no_doubts(unlabelled, qtbot) -> None:
     desk.predict()
     qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
     desk.case.start_from(np.ones(desk.case.labels.shape, np.uint8), "elsewhere")
-    assert unlabelled.annotate.slices.about.text().startswith("No reference and no model's own prediction")
+    assert unlabelled.annotate.slices.about.text().startswith("No reference. “Predict")
     assert not unlabelled.annotate.slices.worst.isEnabled()
 
 

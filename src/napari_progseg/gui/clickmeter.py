@@ -11,14 +11,14 @@ from ..inference.measured import class_means, kept
 from . import engine
 from .background import Job, Problem, telling
 from .desk import Desk
-from .parts import GRID, heading, note
+from .parts import GRID, heading, note, swatch
 from .plots import dress, quiet_plot
 from .runs import RunRow
 from .tables import fit, right, table
 from .theme import Look, class_colour
 from .wording import clicks_sentence, dice_number, run_number
 
-_HEIGHT = 116
+_HEIGHT = 122
 _MEAN = "mean"
 _MOST_ROWS = 6
 
@@ -109,7 +109,10 @@ class ClickMeter(QWidget):
         self.table.setHorizontalHeaderLabels(["Clicks", *found["clicks"]])
         self.table.setRowCount(len(rows))
         for number, (name, values) in enumerate(rows):
-            self.table.setItem(number, 0, QTableWidgetItem(name))
+            item = QTableWidgetItem(name)
+            if name in classes and len(classes) > 1:
+                item.setIcon(swatch(class_colour(number)))
+            self.table.setItem(number, 0, item)
             for place, value in enumerate(values, 1):
                 self.table.setItem(number, place, right(dice_number(value)))
         fit(self.table, _MOST_ROWS)
@@ -121,7 +124,7 @@ class ClickMeter(QWidget):
             telling(engine.measure_run, self._desk.project, row.path),
             self._measured,
             self._ended,
-            f"Simulating clicks on {run_number(row.name)}…",
+            f"Measuring {run_number(row.name)}…",
         )
         self._refresh()
 

@@ -25,7 +25,7 @@ from .runs import RunRow
 from .theme import Look
 from .wording import counted
 
-_HEIGHT = 124
+_HEIGHT = 130
 _BAND_ALPHA = 70
 
 

@@ -26,7 +26,7 @@ _DOUBTS = (
     "(10 to 90 %)."
 )
 _NOTHING = "Nothing to show yet: predict this patient with a model."
-_FROM_MASK = "No reference and no model's own prediction, so nothing to judge the slices by."
+_NO_DOUBTS = "No reference. “Predict this patient” shows where a model is unsure."
 _IN_3D = "Shown for slices: leave the 3D view."
 
 
@@ -156,4 +156,4 @@ def _words(case: OpenCase | None, shown: Shown | None) -> str:
         return _IN_3D
     if case.tally is not None and case.tally.has_reference():
         return _ERRORS
-    return _FROM_MASK if case.doubts is None else _DOUBTS
+    return _NO_DOUBTS if case.doubts is None else _DOUBTS

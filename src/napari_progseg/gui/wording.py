@@ -165,7 +165,8 @@ def change_sentence(before: str, after: str, interval: Interval | None) -> str:
 def clicks_sentence(run: str, report: Mapping[str, Any], step: int) -> str:
     """Say on what a run was measured with simulated clicks; `step` is where the run stands now."""
     cases = counted(len(report["cases"]), "patient")
-    text = f"{run.capitalize()} on {cases} it has not seen; clicks are simulated, a {report['clicks_are_given_per']}."
+    given = f"so many simulated clicks on each {report['clicks_are_given_per']}"
+    text = f"{run.capitalize()} on {cases} it has not seen, with {given}."
     measured = report.get("step")
     older = isinstance(measured, int) and 0 < measured < step
     return f"{text} Measured at step {thousands(measured)}." if older else text

@@ -85,8 +85,8 @@ def forecast_sentence(found: Forecast) -> str:
     low, high, most = found.low, found.high, found.patients[-1]
     wanted = sorted({round(0.75 * most), most})
     places = [found.patients.index(number) for number in wanted]
-    told = ", ".join(f"{found.patients[at]} patients: {low[at]:.2f} to {high[at]:.2f}" for at in places)
-    return f"Dice to expect with {told} ({found.level:.0%} range)."
+    told = "; ".join(f"{found.patients[at]} patients: {low[at]:.2f} to {high[at]:.2f}" for at in places)
+    return f"Dice to expect with {told} ({found.level * 100:.0f} % range)."
 
 
 def past_error_sentence(runs: Sequence[BudgetRun], found: Forecast) -> str:
