@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_progseg.inference.doubt import doubtful
 from napari_progseg.inference.model import TrainedModel
 from napari_progseg.inference.predict import predict_volume, to_labels, windowed
+from napari_progseg.inference.unsure import doubtful
 from napari_progseg.volume import LabelClass, Volume
 
 ModelOf = Callable[..., TrainedModel]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inference.doubt import doubtful
+from ..inference.unsure import doubtful
 from .history import Box, Region
 from .slicecounts import SliceCounts
 

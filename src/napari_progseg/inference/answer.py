@@ -23,7 +23,7 @@ class Answer:
     seconds : float
         Time it took.
     doubts : tuple of (region, unsure)
-        Where a model looked again, and the voxels there of which it is unsure (bool), see `doubt.doubtful`.
+        Where a model looked again, and the voxels there of which it is unsure (bool), see `unsure.doubtful`.
     """
 
     revision: int

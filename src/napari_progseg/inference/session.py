@@ -18,9 +18,9 @@ from ..guidance.maps import ClickTensor, click_maps
 from ..volume import Volume
 from .answer import Answer
 from .correction import corrected
-from .doubt import doubtful
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
+from .unsure import doubtful
 
 Labels = NDArray[np.unsignedinteger]
 
