@@ -66,3 +66,41 @@ def plan_of() -> Callable[..., Plan]:
         return Plan(**{**plain, **fields})
 
     return build
+
+
+@pytest.fixture
+def write_run() -> Callable[..., Path]:
+    """Write the folder of an ended run, ``(project root, number, patients, best Dice by case)``, without training."""
+    from napari_progseg.storage.atomic import write_json
+    from napari_progseg.storage.journal import Journal
+    from napari_progseg.training.config import preset_config
+    from napari_progseg.training.events import Event, Finished, StepDone, Validated, to_record
+
+    def write(
+        root: Path,
+        number: int,
+        patients: int,
+        dice: dict[str, float | None],
+        *,
+        task: Any = "segmentation",
+        reason: str = "budget",
+        init: str | None = None,
+    ) -> Path:
+        run = root / "runs" / f"{number:04d}-n{patients}"
+        train = tuple(f"p{each}" for each in range(patients))
+        checked = () if task == "restoration" else tuple(dice)
+        config = preset_config("tiny", task, train=train, validation=checked, init=init, budget={"steps": 40})
+        write_json(run / "config.json", config.model_dump(mode="json"))
+        best = {case: {"bone": value} for case, value in dice.items()}
+        worse: dict[str, dict[str, float | None]] = {case: {"bone": 0.01} for case in dice}
+        events: list[Event] = [
+            Validated(20, 0.5, 2.0, 0.01, worse, True),
+            Validated(30, 0.7, 3.0, 0.5, best, True),
+            Validated(39, 0.9, 3.9, 0.01, worse, False),
+            StepDone(40, 1.0, 0.1, 1e-3, 4.0, 0, (8, 8), 4, 2),
+            Finished(40, 4.0, reason, 0.5),
+        ]
+        Journal(run / "events.jsonl").extend(to_record(event) for event in events)
+        return run
+
+    return write

@@ -269,6 +269,20 @@ def test_evaluate_needs_one_place_to_take_cases_from(trained: Path, tmp_path: Pa
     assert "--cases" in done.stderr
 
 
+def test_evaluate_on_held_out_cases_keeps_the_result_with_the_run(trained: Path) -> None:
+    refused = progseg("evaluate", trained, "--cases", "test")
+    assert refused.exit_code == 2
+    assert "--json" in refused.stderr
+    assert not (trained / "evaluation.json").exists()
+    done = progseg("evaluate", trained, "--cases", "held-out")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
+    config = json.loads((trained / "config.json").read_text(encoding="utf-8"))
+    assert len(found["cases"]) == PATIENTS - len({*config["train"], *config["validation"]})
+    assert found["step"] > 0
+    assert f"result: {trained / 'evaluation.json'}" in done.stdout
+
+
 def test_clicks_guide_an_interactive_model(project: Path, cohort: Path, tmp_path: Path) -> None:
     assert train(project, "--steps", 2, task="interactive").exit_code == 0
     run = project / "runs" / "0001-first"

@@ -82,6 +82,7 @@ class FakeSession:
     """Answers a click with a plane of its label."""
 
     delay = 0.0
+    doubts = ()
     seen: list[int] = []  # noqa: RUF012  reset by the fixture
     local: list[bool] = []  # noqa: RUF012  reset by the fixture
 
@@ -97,7 +98,9 @@ class FakeSession:
         self.local.append(local)
         z, _, _ = clicks[-1].voxel_zyx
         labels = np.full((1, 4, 4), clicks[-1].label if clicks[-1].inside else 0, np.uint8)
-        return SimpleNamespace(patches=(((slice(z, z + 1), slice(0, 4), slice(0, 4)), labels),), seconds=self.delay)
+        return SimpleNamespace(
+            patches=(((slice(z, z + 1), slice(0, 4), slice(0, 4)), labels),), doubts=self.doubts, seconds=self.delay
+        )
 
 
 class FakeEngine:
@@ -156,12 +159,16 @@ class FakeEngine:
     def make_session(self, model) -> FakeSession:
         return FakeSession(model)
 
-    def predict_volume(self, model, volume, progress, cancelled) -> LabelMap:
+    def predict_volume(self, model, volume, progress, cancelled, seen=None) -> LabelMap:
         labels = np.zeros(volume.image.shape, np.uint8)
         for z in range(len(labels)):
             if cancelled():
                 raise InterruptedError
             labels[z] = volume.image[z] > 250
+            if seen is not None:
+                # unsure of slice 6 alone, and there of what it marks
+                plane = np.where(labels[z : z + 1] > 0, 0.6 if z == 6 else 1.0, 0.0)
+                seen((slice(z, z + 1), slice(0, SHAPE[1]), slice(0, SHAPE[2])), plane[None].astype(np.float32))
             progress((z + 1) / len(labels))
         return LabelMap(labels, volume.geometry)
 
@@ -219,6 +226,7 @@ def engine(monkeypatch) -> FakeEngine:
     for name in (*replaced, "has_model", "suggest_cases"):
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0
+    FakeSession.doubts = ()
     FakeSession.seen = []
     FakeSession.local = []
     return fake

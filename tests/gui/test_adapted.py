@@ -22,7 +22,7 @@ def adapted(dock, engine, project, qtbot, monkeypatch):
     source = engine.add_run(project, "0001-first", "segmentation")
     config = preset_config("tiny", "segmentation", train=("case-0",), init=str(source), budget={"minutes": 1})
     engine.add_configured(project, "0002-mine", config)
-    monkeypatch.setattr(door, "compare_runs", lambda project, before, after: FOUND, raising=False)
+    monkeypatch.setattr(door, "compare_runs", lambda project, before, after, progress: FOUND, raising=False)
     dock.open_project(project.root)
     dock.show_part("Results")
     qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2 and not dock.desk.runs.live, timeout=5000)

@@ -14,13 +14,29 @@ def test_dice_follows_changes_exactly() -> None:
     for _ in range(5):
         region = (slice(1, 4), slice(2, 8), slice(0, 5))
         new = rng.integers(0, 3, (3, 6, 5), dtype=np.uint8)
-        tally.change(predicted[region].copy(), new, reference[region])
+        tally.change((1, 2, 0), predicted[region].copy(), new, reference[region])
         predicted[region] = new
     expected = {
         v: 2 * np.sum((predicted == v) & (reference == v)) / (np.sum(predicted == v) + np.sum(reference == v))
         for v in (1, 2)
     }
     assert tally.dice() == pytest.approx(expected)
+    fresh = Tally.of(predicted, reference, (1, 2))
+    for name in ("missed", "extra", "reference"):
+        for kept, counted in zip(getattr(tally.slices, name).along, getattr(fresh.slices, name).along, strict=True):
+            assert kept.tolist() == counted.tolist()
+
+
+def test_every_slice_knows_what_is_missed_extra_and_there() -> None:
+    rng = np.random.default_rng(1)
+    reference, predicted = (rng.integers(0, 3, (6, 8, 7), dtype=np.uint8) for _ in range(2))
+    slices = Tally.of(predicted, reference, (1, 2)).slices
+    kinds = agreement(predicted, reference)
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        assert slices.missed.along[axis].tolist() == (kinds == MISSED).sum(others).tolist()
+        assert slices.extra.along[axis].tolist() == (kinds == EXTRA).sum(others).tolist()
+        assert slices.reference.along[axis].tolist() == (reference > 0).sum(others).tolist()
 
 
 def test_empty_against_empty_is_not_available() -> None:

@@ -234,7 +234,7 @@ def test_two_viewers_do_not_know_each_other(make_napari_viewer_proxy, engine, pr
 def test_patients_are_sorted_by_similarity_on_demand(dock, engine, project, qtbot, monkeypatch) -> None:
     from napari_progseg.gui import engine as door
 
-    monkeypatch.setattr(door, "rank_cases", lambda project: ("case-2", "case-0", "case-3", "case-1"))
+    monkeypatch.setattr(door, "rank_cases", lambda project, progress: ("case-2", "case-0", "case-3", "case-1"))
     dock.open_project(project.root)
     patients = dock.patients
     QTest.mouseClick(patients.similar, Qt.MouseButton.LeftButton)

@@ -11,6 +11,7 @@ import torch
 
 from napari_progseg.inference.model import TrainedModel
 from napari_progseg.inference.predict import predict_volume, to_labels, windowed
+from napari_progseg.inference.unsure import doubtful
 from napari_progseg.volume import LabelClass, Volume
 
 ModelOf = Callable[..., TrainedModel]
@@ -101,3 +102,25 @@ def test_classes_are_written_with_their_first_value_and_the_likelier_one_wins(
 def test_interactive_models_predict_with_empty_click_maps(interactive_of: ModelOf, volume_of: VolumeOf) -> None:
     volume = volume_of(block((8, 20, 20)))
     np.testing.assert_array_equal(predict_volume(interactive_of(), volume).labels, volume.image > 90)
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 0.8, 0.6), (0.5, 2.0, 1.5)])
+def test_every_voxel_is_seen_once_with_its_probabilities(
+    model_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...], spacing: Any
+) -> None:
+    volume = volume_of(np.random.default_rng(0).integers(0, 100, (60, 30, 28)).astype(np.int16), spacing)
+    times, labels = np.zeros(volume.image.shape, int), np.zeros(volume.image.shape, int)
+
+    def seen(region: Any, values: Any) -> None:
+        times[region] += 1
+        labels[region] = values[0] >= 0.5
+
+    found = predict_volume(model_of(patch=patch), volume, seen=seen)
+    assert (times == 1).all()
+    np.testing.assert_array_equal(labels, found.labels)
+
+
+def test_what_is_neither_clearly_there_nor_clearly_not_is_doubtful() -> None:
+    probabilities = np.array([[0.0, 0.1, 0.2, 0.9, 1.0], [0.0, 0.0, 0.0, 0.5, 0.95]], np.float32)
+    assert doubtful(probabilities).tolist() == [False, False, True, True, False]

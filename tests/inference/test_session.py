@@ -240,3 +240,14 @@ def test_a_correction_leaves_the_rest_of_its_window_alone_unless_asked(
     assert not mask[2, 5:7, 5:7].any(), "the model would mark this, too, and nobody asked"
     mask = shown(there, session(model, volume).answer(click, 1, there, local=False))
     assert mask[2, 5:7, 5:7].all()
+
+
+def test_answers_say_where_in_their_windows_the_model_is_unsure(real: TrainedModel, dark: Volume) -> None:
+    one = session(real, dark)
+    first, second = Click((2, 20, 20), True, 1), Click((2, 8, 8), True, 1)
+    answer = one.answer([first], 1)
+    assert [unsure.shape for _, unsure in answer.doubts] == [real.plan.patch_zyx]
+    assert all(unsure.dtype == bool for _, unsure in answer.doubts)
+    assert answer.doubts[0][1].all(), "a network of chance is sure of nothing"
+    assert len(one.answer([first, second], 2).doubts) == 1, "only what was looked at again"
+    assert one.answer([first], 3).doubts == ()

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from ..errors import UserError
 from . import adapt as adapting
 from . import files, machine, models, runs, study
+from . import forecast as forecasting
 from . import rank as ranking
 from . import suggest as suggesting
 from . import train as training
@@ -68,6 +69,7 @@ for command in (
     runs.stop,
     models.predict,
     models.evaluate,
+    forecasting.forecast,
     machine.demo,
     machine.doctor,
     files.sample,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..inference.cases import ReferenceCase
 
 BAD_INPUT = 2
+_HELD_OUT = "held-out"
 
 
 def predict(
@@ -50,8 +51,14 @@ def predict(
 
 def evaluate(
     run: RunFolder,
-    json: Annotated[Path, typer.Option(help="File for the result.")],
-    cases: Annotated[str | None, typer.Option(metavar="test|N|ID,ID", help="Cases of the run's project.")] = None,
+    json: Annotated[Path | None, typer.Option(help="File for the result; with --cases held-out not needed.")] = None,
+    cases: Annotated[
+        str | None,
+        typer.Option(
+            metavar="test|held-out|N|ID,ID",
+            help="Cases of the run's project; held-out: all that it has not seen, kept in its folder for the dock.",
+        ),
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of scans, instead of --cases.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of their reference labels.")] = None,
     clicks: Annotated[str, typer.Option(help="Numbers of simulated clicks, for interactive models.")] = "0,1,3,5",
@@ -60,17 +67,23 @@ def evaluate(
 ) -> None:
     """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean."""
     from ..inference.evaluate import evaluate_run
+    from ..inference.measured import FILE, keep
     from ..storage.atomic import write_json
     from .progress import fraction_bar
 
     require_run(run)
+    if json is None and cases != _HELD_OUT:
+        raise UserError("say with --json where to write the result; nothing was evaluated")
     counts = _counts(clicks)
     chosen = _chosen(run, cases, images, labels, seed)
     with fraction_bar() as progress:
         report = evaluate_run(run, chosen, clicks=counts, device=device, progress=progress).to_json()
-    write_json(json, report)
+    if cases == _HELD_OUT:
+        keep(run, report)
+    if json is not None:
+        write_json(json, report)
     _tell(report)
-    typer.echo(f"result: {json}")
+    typer.echo(f"result: {json or run / FILE}")
 
 
 def _chosen(
@@ -78,11 +91,14 @@ def _chosen(
 ) -> Sequence[ReferenceCase]:
     from ..data.splits import selection
     from ..inference.cases import folder_cases, project_cases
+    from ..inference.measured import held_out
     from ..inference.model import load_trained
     from ..project import Project
 
     if cases is not None and images is None and labels is None:
         project = Project.open(run.resolve().parents[1])
+        if cases == _HELD_OUT:
+            return project_cases(project, held_out(project, run))
         known = [case.id for case in project.cases]
         choice = cases if cases == "test" else selection(cases, known)
         return project_cases(project, project.test_cases(choice, seed))

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from . import engine
-from .background import Problem, called
+from .background import Problem, telling
 from .desk import Desk
 from .parts import GRID, heading, note
 from .runs import RunRow
@@ -93,8 +93,14 @@ class BeforeAfter(QWidget):
         row = self._row
         self.compare.setEnabled(False)
         self.about.setText("Predicting with both models…")
-        steps = called(engine.compare_runs, self._desk.project, row.start, row.path)
-        self._desk.background.start("comparing two models", steps, lambda value: self._compared(row.name, value))
+        steps = telling(engine.compare_runs, self._desk.project, row.start, row.path)
+        self._desk.background.start(
+            "comparing two models",
+            steps,
+            lambda value: self._compared(row.name, value),
+            lambda: self.show_run(self._row),
+            "Comparing two models…",
+        )
 
     def _compared(self, name: str, value: Changes | Problem) -> None:
         if isinstance(value, Problem):

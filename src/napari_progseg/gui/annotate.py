@@ -26,8 +26,9 @@ from ..project import CaseState
 from .desk import Desk
 from .nextcase import NextButton
 from .parts import GRID, heading, note, scrolled, swatch
+from .sliceguide import SliceGuide
 from .startmask import possible_layers
-from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, class_colour
+from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, Look, class_colour
 from .upcoming import Upcoming
 from .wording import latency
 
@@ -66,6 +67,8 @@ class Annotate(QStackedWidget):
         column.addSpacing(GRID)
         column.addWidget(heading("Prediction"))
         column.addLayout(self._prediction())
+        self.slices = SliceGuide(self._desk)
+        column.addWidget(self.slices)
         column.addSpacing(GRID)
         column.addWidget(heading("Labels"))
         column.addLayout(self._finish())
@@ -181,6 +184,10 @@ class Annotate(QStackedWidget):
         column.addLayout(row)
         column.addWidget(self.saved)
         return column
+
+    def set_look(self, look: Look) -> None:
+        """Take the theme's colours."""
+        self.slices.set_look(look)
 
     # --- actions ------------------------------------------------------------------------------------------------
 

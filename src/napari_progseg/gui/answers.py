@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from ..errors import UserError
 from ..guidance.clicks import Click
 from ..volume import Volume
 from . import engine
-from .background import Background, Job, Problem
+from .background import Background, Flag, Job, Problem
 from .case import OpenCase
 from .compare import Tally
+from .doubts import Doubts
 from .history import Entry, Region
 from .wording import CLICKS_ALONE, source_text
 
@@ -41,6 +41,7 @@ class Reply:
 
     request: Request
     patches: Sequence[tuple[Region, NDArray[Any]]]
+    doubts: Sequence[tuple[Region, NDArray[Any]]]
     source: str
     sigma_mm: float | None
     seconds: float
@@ -53,6 +54,7 @@ class Whole:
     case: OpenCase
     labels: NDArray[Any]
     tally: Tally | None
+    doubts: Doubts
     source: str
 
 
@@ -86,7 +88,6 @@ class Answerer(QObject):
         self.predictor: Path | None = None
         self.source = ""
         self.seconds: float | None = None
-        self.fraction = 0.0
         self._ticker = QTimer(self)
         self._ticker.setInterval(_PROGRESS_MS)
         self._ticker.timeout.connect(self.changed)
@@ -142,6 +143,9 @@ class Answerer(QObject):
             box = request.case.put(region, labels)
             if box is not None:
                 request.entry.boxes.append(box)
+        if request.case.doubts is not None:
+            changed = (request.case.doubts.put(region, unsure) for region, unsure in reply.doubts)
+            request.entry.doubts += [box for box in changed if box is not None]
         self.source, self.seconds = reply.source, reply.seconds
         request.case.source = reply.source
         if reply.sigma_mm is not None:
@@ -161,7 +165,7 @@ class Answerer(QObject):
         current = case.predicted if case.has_prediction else None
         answer = kept.session.answer(request.clicks, request.revision, current, local=case.tools.local)
         source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
-        return Reply(request, answer.patches, source, _sigma_mm(model), answer.seconds)
+        return Reply(request, answer.patches, answer.doubts, source, _sigma_mm(model), answer.seconds)
 
     def _model(self, run: Path) -> Any:
         key = (run, self._fresh)
@@ -178,13 +182,21 @@ class Answerer(QObject):
         """Whether a whole volume is being predicted."""
         return self._predicting is not None
 
+    @property
+    def fraction(self) -> float:
+        """How much of the volume has been predicted."""
+        return 0.0 if self._predicting is None else self._predicting.stop.fraction or 0.0
+
     def predict(self, case: OpenCase) -> bool:
         """Predict the whole case; False if there is no model or one is at work already."""
         if self.predictor is None or self._predicting is not None:
             return False
-        self.fraction = 0.0
         self._predicting = self._background.start(
-            f"predicting {case.id}", _Predicting(self, case, self.predictor), self._predicted, self._predict_ended
+            f"predicting {case.id}",
+            _Predicting(self, case, self.predictor),
+            self._predicted,
+            self._predict_ended,
+            f"Predicting {case.id}…",
         )
         self._ticker.start()
         self.changed.emit()
@@ -193,8 +205,7 @@ class Answerer(QObject):
     def cancel(self) -> None:
         """Stop predicting; the prediction on screen stays as it was."""
         if self._predicting is not None:
-            self._predicting.cancel()
-            self._predict_ended()
+            self._predicting.give_up()
 
     def _predict_ended(self) -> None:
         self._predicting = None
@@ -206,18 +217,17 @@ class Answerer(QObject):
             self.failed.emit(whole.text)
         elif not whole.case.closed:
             whole.case.source = whole.source
-            whole.case.put_whole(whole.labels, whole.tally)
+            whole.case.put_whole(whole.labels, whole.tally, whole.doubts)
 
-    def whole(self, case: OpenCase, run: Path, stop: threading.Event) -> Whole:
+    def whole(self, case: OpenCase, run: Path, stop: Flag) -> Whole:
         """Predict a volume. Runs in a worker."""
         model = self._model(run)
-        label_map = engine.predict_volume(model, case.volume, self._progressed, stop.is_set)
+        doubts = Doubts(case.labels.shape)
+        label_map = engine.predict_volume(model, case.volume, stop.told, stop.is_set, doubts.see)
+        doubts.count_predicted(label_map.labels)
         values = [each.value for each in case.classes]
         tally = Tally.of(label_map.labels, case.labels, values) if case.tally is not None else None
-        return Whole(case, label_map.labels, tally, source_text(model.name, model.step, model.dice))
-
-    def _progressed(self, fraction: float) -> None:
-        self.fraction = fraction
+        return Whole(case, label_map.labels, tally, doubts, source_text(model.name, model.step, model.dice))
 
     def forget(self) -> None:
         """Let go of the image that was answered about last."""
@@ -237,7 +247,7 @@ class _Answering:
     owner: Answerer
     request: Request
 
-    def __call__(self, stop: threading.Event) -> Iterator[Reply]:
+    def __call__(self, stop: Flag) -> Iterator[Reply]:
         yield self.owner.answer(self.request)
 
 
@@ -247,7 +257,7 @@ class _Predicting:
     case: OpenCase
     run: Path
 
-    def __call__(self, stop: threading.Event) -> Iterator[Whole]:
+    def __call__(self, stop: Flag) -> Iterator[Whole]:
         try:
             whole = self.owner.whole(self.case, self.run, stop)
         except UserError:

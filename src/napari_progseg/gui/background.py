@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QObject, Signal
 
 from ..errors import UserError
 
 _log = logging.getLogger(__name__)
-Steps = Callable[[threading.Event], Iterator[Any]]
+_SURE_FRACTION = 0.02
+
+
+class CancelledError(Exception):
+    """Raised inside a job, where it tells how far it is, once it was cancelled."""
+
+
+class Flag(threading.Event):
+    """Set to end a job; the job tells it how far it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fraction: float | None = None
+
+    def told(self, fraction: float) -> None:
+        """Note the fraction done, for functions that take a `progress`; ends the job here if it was cancelled.
+
+        Raises
+        ------
+        CancelledError
+            If the flag is set.
+        """
+        if self.is_set():
+            raise CancelledError
+        self.fraction = fraction
+
+
+Steps = Callable[[Flag], Iterator[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +53,22 @@ class Problem:
 
 
 class Job:
-    """A running worker and the flag that ends it."""
+    """A running worker and the flag that ends it.
 
-    def __init__(self, stop: threading.Event) -> None:
-        self.stop = stop
+    Parameters
+    ----------
+    text : str
+        What the user reads while it runs; empty for short work that needs no word.
+    on_end : callable or None
+        Called on the GUI thread when it has ended by itself or was given up.
+    """
+
+    def __init__(self, text: str = "", on_end: Callable[[], None] | None = None) -> None:
+        self.text = text
+        self.stop = Flag()
         self.worker: GeneratorWorker | None = None
+        self._on_end = on_end
+        self._began = time.monotonic()
 
     def cancel(self) -> None:
         """Ask the job to end; returns at once and no more values arrive."""
@@ -36,12 +76,37 @@ class Job:
         if self.worker is not None:
             self.worker.quit()
 
+    def give_up(self) -> None:
+        """Cancel for the user: whoever started it is told that it has ended."""
+        if not self.stop.is_set():
+            self.cancel()
+            self.end()
 
-class Background:
+    def end(self) -> None:
+        """Tell whoever started it that it has ended."""
+        if self._on_end is not None:
+            self._on_end()
+
+    @property
+    def seconds(self) -> float:
+        """Time since it began."""
+        return time.monotonic() - self._began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go at the pace so far; None while that is unknown."""
+        done = self.stop.fraction
+        return None if done is None or done < _SURE_FRACTION else self.seconds * (1 - done) / done
+
+
+class Background(QObject):
     """The workers of one dock. Lives on the GUI thread; values arrive there too."""
 
+    changed = Signal()  # a job began or ended
+
     def __init__(self) -> None:
-        self._jobs: set[Job] = set()
+        super().__init__()
+        self._jobs: list[Job] = []
         self._closed = False
 
     def start(
@@ -50,6 +115,7 @@ class Background:
         steps: Steps,
         on_value: Callable[[Any], None] | None = None,
         on_end: Callable[[], None] | None = None,
+        text: str = "",
     ) -> Job:
         """Run a generator in a napari worker.
 
@@ -58,12 +124,15 @@ class Background:
         title : str
             What runs, as napari names it when it asks before closing.
         steps : callable
-            Gets the job's stop flag and returns a generator; it must look at the flag at least twice a second where
+            Gets the job's flag and returns a generator; it must look at the flag at least twice a second where
             it can, and may raise: a `Problem` arrives instead.
         on_value, on_end : callable
-            Called on the GUI thread with every value that is not None, and when the job has ended by itself.
+            Called on the GUI thread with every value that is not None, and when the job has ended by itself or was
+            given up by the user.
+        text : str
+            Anything that may take seconds has a text: the dock shows it with progress, time left and *Cancel*.
         """
-        job = Job(threading.Event())
+        job = Job(text, on_end)
 
         def work() -> Iterator[Any]:
             yield from _guarded(steps, job.stop)
@@ -75,17 +144,25 @@ class Background:
                 on_value(value)
 
         def ended() -> None:
-            self._jobs.discard(job)
+            self._jobs.remove(job)
             job.worker = None
-            if on_end is not None and not (self._closed or job.stop.is_set()):
-                on_end()
+            if not self._closed:
+                if not job.stop.is_set():
+                    job.end()
+                self.changed.emit()
 
         job.worker = create_worker(work)
         job.worker.yielded.connect(deliver)
         job.worker.finished.connect(ended)
-        self._jobs.add(job)
+        self._jobs.append(job)
         job.worker.start()
+        self.changed.emit()
         return job
+
+    @property
+    def shown(self) -> tuple[Job, ...]:
+        """The running jobs that have a text, oldest first."""
+        return tuple(job for job in self._jobs if job.text and not job.stop.is_set())
 
     @property
     def busy(self) -> bool:
@@ -99,10 +176,12 @@ class Background:
             job.cancel()
 
 
-def _guarded(steps: Steps, stop: threading.Event) -> Iterator[Any]:
+def _guarded(steps: Steps, stop: Flag) -> Iterator[Any]:
     """Yield what the steps yield; an error becomes a `Problem`, because napari's workers trip over exceptions."""
     try:
         yield from steps(stop)
+    except CancelledError:
+        return
     except UserError as error:
         yield Problem(str(error))
     except MemoryError:
@@ -118,7 +197,16 @@ def _guarded(steps: Steps, stop: threading.Event) -> Iterator[Any]:
 def called(function: Callable[..., Any], *args: Any) -> Steps:
     """Turn a plain call into steps that yield its result."""
 
-    def steps(stop: threading.Event) -> Iterator[Any]:
+    def steps(stop: Flag) -> Iterator[Any]:
         yield function(*args)
+
+    return steps
+
+
+def telling(function: Callable[..., Any], *args: Any) -> Steps:
+    """Turn a call that takes `progress` last into steps; it can be cancelled wherever it tells its progress."""
+
+    def steps(stop: Flag) -> Iterator[Any]:
+        yield function(*args, stop.told)
 
     return steps

@@ -18,6 +18,7 @@ from .agreement import AgreementLayer
 from .clicklayer import ClickLayer
 from .clickmaps import ClickMaps
 from .compare import LARGE_VOXELS, Tally, shown_region
+from .doubts import Doubts
 from .history import Box, Entry, History, Region
 from .tools import Tools
 from .wording import outside_sentence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .reading import ReadCase
 
 _WHOLE: Region = (slice(0, None),) * 3
+_VIEW_EVENTS = ("current_step", "order", "ndisplay")
 
 
 class OpenCase(QObject):
@@ -50,6 +52,7 @@ class OpenCase(QObject):
     relabelled = Signal()
     said = Signal(str)
     image_removed = Signal()
+    moved = Signal()  # another slice or axis is shown
 
     def __init__(self, viewer: Viewer, read: ReadCase, tools: Tools) -> None:
         super().__init__()
@@ -57,19 +60,17 @@ class OpenCase(QObject):
         self.id, self.volume, self.classes = read.case.id, read.volume, read.classes
         self.labels = read.labels
         self.predicted: NDArray[Any] = np.zeros(read.labels.shape, read.labels.dtype)
-        self.has_prediction = False
+        self.has_prediction, self.closed = False, False
         self.base = 0  # counts whole predictions: clicks are answered anew on each
         self.source = ""
         self.history = History(read.clicks)
-        self.tally = read.tally
-        self.stale = False
+        self.tally, self.stale = read.tally, False
+        self.doubts: Doubts | None = None  # where a model predicted the whole case
         self._start: Entry | None = None
         self._strokes = 0
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
-        self._settling.setInterval(0)
         self._settling.timeout.connect(self.settle)
-        self.closed = False
         self._add_layers()
 
     # --- layers -------------------------------------------------------------------------------------------------
@@ -85,9 +86,8 @@ class OpenCase(QObject):
         self.click_layer.show(self.history.clicks)
         self.maps = ClickMaps(self.viewer, self.image, self.volume.geometry.shape_zyx, self._below_clicks)
         self.viewer.layers.events.removed.connect(self._layer_removed)
-        self.viewer.dims.events.current_step.connect(self._view_moved)
-        self.viewer.dims.events.order.connect(self._view_moved)
-        self.viewer.dims.events.ndisplay.connect(self._view_moved)
+        for event in _VIEW_EVENTS:
+            getattr(self.viewer.dims.events, event).connect(self._view_moved)
         self.tools.changed.connect(self._tools_changed)
         layers.look_at(self.viewer, self.labels, self.volume.geometry)
         self._tools_changed()
@@ -142,6 +142,7 @@ class OpenCase(QObject):
     def _view_moved(self, event: Any = None) -> None:
         self.show_maps()
         self.show_agreement()
+        self.moved.emit()
 
     def _layer_removed(self, event: Any) -> None:
         if not self.closed and self.image not in self.viewer.layers:
@@ -179,16 +180,14 @@ class OpenCase(QObject):
     def undo(self) -> None:
         """Take the last step back: a click, a stroke, a mask that was accepted or started from."""
         self.settle()
-        entry = self.history.undo()
-        if entry is not None:
+        if (entry := self.history.undo()) is not None:
             self._travel(entry, back=True)
             self._clicks_changed("undo")
 
     def redo(self) -> None:
         """Do the last undone step again."""
         self.settle()
-        entry = self.history.redo()
-        if entry is not None:
+        if (entry := self.history.redo()) is not None:
             self._travel(entry, back=False)
             self._clicks_changed("redo")
 
@@ -204,6 +203,8 @@ class OpenCase(QObject):
                 self.labels[box.region] = values
             else:
                 self.put(box.region, values)
+        if self.doubts is not None:
+            self.doubts.travel(entry.doubts, back=back)
         if entry.kind == "accept":
             self._labels_changed()
         elif entry.kind == "start":
@@ -221,18 +222,20 @@ class OpenCase(QObject):
         self.has_prediction = True
         if box is not None:
             if self.tally is not None:
-                self.tally.change(box.old(), box.new(), self.labels[box.region])
+                start = [part.start for part in box.region]
+                self.tally.change(start, box.old(), box.new(), self.labels[box.region])
             self.show_prediction()
         return box
 
-    def put_whole(self, labels: NDArray[Any], tally: Tally | None = None) -> None:
-        """Replace the whole prediction in place; `tally` was counted where the labels came from."""
+    def put_whole(self, labels: NDArray[Any], tally: Tally | None = None, doubts: Doubts | None = None) -> None:
+        """Replace the whole prediction in place; `tally` and `doubts` were counted where the labels came from."""
         self.predicted[...] = labels
+        self.doubts = doubts
         self.has_prediction = True
         self.base += 1
         self._start = None
         if self.tally is not None:
-            self.tally = tally or Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
+            self.tally = tally or self._fresh_tally()
         self.show_prediction()
 
     def start_from(self, labels: NDArray[Any], source: str) -> Entry:
@@ -241,6 +244,7 @@ class OpenCase(QObject):
         entry = self._start = self.history.record("start", ())
         entry.source = self.source = f"from {source}"
         box = self.put(_WHOLE, labels)
+        self.doubts = None
         entry.boxes += [] if box is None else [box]
         self.base += 1
         self.click_layer.show(())
@@ -353,8 +357,7 @@ class OpenCase(QObject):
         if self.closed or self.image not in self.viewer.layers:
             return
         if self.tools.show_maps:
-            chosen = [click for click in self.history.clicks if click.label == self.chosen.value]
-            self.maps.show(chosen, self.tools.sigma_mm)
+            self.maps.show([c for c in self.history.clicks if c.label == self.chosen.value], self.tools.sigma_mm)
         else:
             self.maps.hide()
 
@@ -384,7 +387,7 @@ class OpenCase(QObject):
             return
         self.closed = True
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
-        for event in ("current_step", "order", "ndisplay"):
+        for event in _VIEW_EVENTS:
             getattr(self.viewer.dims.events, event).disconnect(self._view_moved)
         self.tools.changed.disconnect(self._tools_changed)
         self.labels_layer.events.paint.disconnect(self._painted)

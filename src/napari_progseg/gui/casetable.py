@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from qtpy.QtGui import QColor
 from ..io.inspect import Finding, inspect_path
 from ..project import Case, CaseState, Project
 from ..volume import LabelClass
+from .background import Flag
 from .theme import AGREED_COLOUR, EXTRA_COLOUR
 from .wording import size_text, spacing_text
 
@@ -64,10 +64,9 @@ class Described:
 def describing(cases: Sequence[Case]) -> Any:
     """Return steps that read the files of the cases, one after the other."""
 
-    def steps(stop: threading.Event) -> Iterator[Described]:
-        for case in cases:
-            if stop.is_set():
-                return
+    def steps(stop: Flag) -> Iterator[Described]:
+        for number, case in enumerate(cases):
+            stop.told(number / len(cases))
             image = inspect_path(case.image, series=case.series)
             labels = None if case.label is None else inspect_path(case.label)
             yield Described(case.id, image, labels, _problems(image, labels))
@@ -78,7 +77,7 @@ def describing(cases: Sequence[Case]) -> Any:
 def redescribing(case: Case, image: Finding) -> Any:
     """Return steps that read only the labels of a case again."""
 
-    def steps(stop: threading.Event) -> Iterator[Described]:
+    def steps(stop: Flag) -> Iterator[Described]:
         labels = None if case.label is None else inspect_path(case.label)
         yield Described(case.id, image, labels, _problems(image, labels))
 

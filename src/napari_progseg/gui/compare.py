@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .slicecounts import SliceErrors
+
 AGREED, EXTRA, MISSED = 1, 2, 3
 LARGE_VOXELS = 32_000_000
 
 
 class Tally:
-    """Counts of voxels per class from which Dice follows at once.
+    """Counts of voxels per class from which Dice follows at once, and of errors in every slice.
 
     Parameters
     ----------
     values : sequence of int
         Label values of the classes.
+    shape_zyx : sequence of int
+        Shape of the volume.
     """
 
-    def __init__(self, values: Sequence[int]) -> None:
+    def __init__(self, values: Sequence[int], shape_zyx: Sequence[int]) -> None:
         self.values = tuple(values)
+        self.slices = SliceErrors(shape_zyx)
         self._both = dict.fromkeys(self.values, 0)
         self._predicted = dict.fromkeys(self.values, 0)
         self._reference = dict.fromkeys(self.values, 0)
@@ -30,17 +35,22 @@ class Tally:
     @classmethod
     def of(cls, predicted: NDArray[Any], reference: NDArray[Any], values: Sequence[int]) -> Tally:
         """Count two label maps of equal shape (Z, Y, X), one plane at a time so that no large array is made."""
-        tally = cls(values)
-        for predicted_plane, reference_plane in zip(predicted, reference, strict=True):
+        tally = cls(values, reference.shape)
+        for z, (predicted_plane, reference_plane) in enumerate(zip(predicted, reference, strict=True)):
             tally._count(predicted_plane, reference_plane, +1)
+            tally.slices.add(predicted_plane[None], reference_plane[None], (z, 0, 0))
+            tally.slices.reference.add(reference_plane[None], (z, 0, 0))
             for value in tally.values:
                 tally._reference[value] += int(np.count_nonzero(reference_plane == value))
         return tally
 
-    def change(self, before: NDArray[Any], after: NDArray[Any], reference: NDArray[Any]) -> None:
-        """Take into account that a box of the prediction changed; the three arrays have the box's shape."""
-        self._count(before, reference, -1)
-        self._count(after, reference, +1)
+    def change(
+        self, start_zyx: Sequence[int], before: NDArray[Any], after: NDArray[Any], reference: NDArray[Any]
+    ) -> None:
+        """Take into account that a box of the prediction changed; it begins at a voxel, the arrays have its shape."""
+        for predicted, sign in ((before, -1), (after, +1)):
+            self._count(predicted, reference, sign)
+            self.slices.add(predicted, reference, start_zyx, sign)
 
     def dice(self) -> dict[int, float | None]:
         """Return Dice per label value; None where prediction and reference are both empty."""

@@ -16,7 +16,7 @@ from ..project import Case, CaseState, Project
 from ..training.config import RunConfig
 from . import engine, recent
 from .answers import Answerer
-from .background import Background, Job, Problem, called
+from .background import Background, Flag, Job, Problem, called
 from .bridge import Preview
 from .canvas import CanvasText
 from .case import OpenCase
@@ -69,7 +69,6 @@ class Desk(QObject):
         self.chosen_run: Path | None = None
         self.device = ""
         self.busy = ""
-        self.busy_fraction: float | None = None
         self._opening: Job | None = None
         self._asked_preview: tuple[Path, str] | None = None
         self._closed = False
@@ -123,8 +122,8 @@ class Desk(QObject):
     ) -> None:
         """Make a project in the background and open it."""
 
-        def steps(stop: threading.Event) -> Iterator[Any]:
-            yield Project.create(root, images, labels, classes, progress=self._note_fraction)
+        def steps(stop: Flag) -> Iterator[Any]:
+            yield Project.create(root, images, labels, classes, progress=stop.told)
 
         self._work("Looking at the scans…", steps, self._created)
 
@@ -357,11 +356,8 @@ class Desk(QObject):
 
     # --- busy, close --------------------------------------------------------------------------------------------
 
-    def _note_fraction(self, fraction: float) -> None:
-        self.busy_fraction = fraction
-
     def _work(self, text: str, steps: Any, on_value: Any) -> Job:
-        self.busy, self.busy_fraction = text, None
+        self.busy = text
         self.busy_changed.emit()
 
         def finished() -> None:
@@ -369,7 +365,7 @@ class Desk(QObject):
                 self.busy = ""
                 self.busy_changed.emit()
 
-        return self.background.start(text.rstrip("…").lower(), steps, on_value, finished)
+        return self.background.start(text.rstrip("…").lower(), steps, on_value, finished, text)
 
     def save_everything(self) -> None:
         """Put all labels on the disk before this returns."""

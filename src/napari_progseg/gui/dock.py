@@ -13,6 +13,7 @@ from superqt import QElidingLabel
 from .annotate import Annotate
 from .desk import Desk
 from .footer import Footer
+from .jobrow import JobRow
 from .parts import GRID, Banner
 from .patients import Patients
 from .results import Results
@@ -49,6 +50,7 @@ class ProgSegDock(QWidget):
         self.annotate = Annotate(self.desk, self.upcoming)
         self.train = Train(self.desk)
         self.results = Results(self.desk)
+        self.jobs = JobRow(self.desk.background)
         self.footer = Footer(self.desk.runs)
         self.tabs = self._make_tabs()
         self.patients.learn.pressed.connect(self._learn_from_all)
@@ -60,6 +62,7 @@ class ProgSegDock(QWidget):
         column.setSpacing(GRID // 2)
         column.addLayout(self._make_header())
         column.addWidget(self.tabs, 1)
+        column.addWidget(self.jobs)
         column.addWidget(self.footer)
         self.banner = Banner(self.tabs)
         self.desk.said.connect(self.banner.say)
@@ -152,7 +155,7 @@ class ProgSegDock(QWidget):
         self.project_name.setToolTip(str(desk.project.root) if desk.project else "")
         self.device.setText(desk.device.split(" · ")[0] if desk.device else "Getting ready…")
         self.device.setToolTip(desk.device or "Loading the parts that train and predict")
-        self.case_line.setText(desk.busy or self._case_text())
+        self.case_line.setText(self._case_text())
 
     def _case_text(self) -> str:
         case = self.desk.case
@@ -164,6 +167,7 @@ class ProgSegDock(QWidget):
 
     def _theme_changed(self, event: Any = None) -> None:
         look = Look(self._viewer)
+        self.annotate.set_look(look)
         self.train.set_look(look)
         self.results.set_look(look)
         self.footer.set_look(look)

@@ -47,19 +47,23 @@ def session_without_model() -> Any:
 
 
 def predict_volume(
-    model: Any, volume: Volume, progress: Callable[[float], None], cancelled: Callable[[], bool]
+    model: Any,
+    volume: Volume,
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+    seen: Callable[[Any, Any], None] | None = None,
 ) -> LabelMap:
-    """Predict a whole volume."""
+    """Predict a whole volume; `seen` gets every region and the class probabilities there."""
     from ..inference.predict import predict_volume as predict
 
-    return predict(model, volume, progress=progress, cancelled=cancelled)
+    return predict(model, volume, progress=progress, cancelled=cancelled, seen=seen)
 
 
-def rank_cases(project: Project) -> tuple[str, ...]:
+def rank_cases(project: Project, progress: Callable[[float], None]) -> tuple[str, ...]:
     """Order the cases that may be learned from by how much their images are like the others."""
     from ..training.ranking import RunRanking, small_images
 
-    return RunRanking.of(small_images(project, project.scans()), ("mse", "psnr", "ssim")).cases
+    return RunRanking.of(small_images(project, project.scans(), progress), ("mse", "psnr", "ssim")).cases
 
 
 def suggest_cases(
@@ -80,7 +84,7 @@ def start_run(project: Project, config: RunConfig, threads: int) -> Path:
     return run_dir
 
 
-def compare_runs(project: Project, before: Path, after: Path) -> Any:
+def compare_runs(project: Project, before: Path, after: Path, progress: Callable[[float], None]) -> Any:
     """Measure two runs on all completed cases that neither has learned from; returns `training.adapt.Changes`."""
     from ..inference.cases import project_cases
     from ..inference.evaluate import evaluate_run
@@ -92,8 +96,23 @@ def compare_runs(project: Project, before: Path, after: Path) -> Any:
     seen = (*own.train, *own.validation, *(() if elsewhere else (*other.train, *other.validation)))
     cases = project_cases(project, adapt.held_out(project, seen))
     clicks = adapt.clicks_to_compare(own)
-    first = evaluate_run(before, cases, clicks=clicks, elsewhere=elsewhere)
-    return adapt.compare(first, evaluate_run(after, cases, clicks=clicks))
+    first = evaluate_run(
+        before, cases, clicks=clicks, elsewhere=elsewhere, progress=lambda fraction: progress(fraction / 2)
+    )
+    second = evaluate_run(after, cases, clicks=clicks, progress=lambda fraction: progress((1 + fraction) / 2))
+    return adapt.compare(first, second)
+
+
+def measure_run(project: Project, run_dir: Path, progress: Callable[[float], None]) -> dict[str, Any]:
+    """Measure a run on all completed cases that it has not seen, keep the result in its folder and return it."""
+    from ..inference.cases import project_cases
+    from ..inference.evaluate import evaluate_run
+    from ..inference.measured import CLICKS, held_out, keep
+
+    cases = project_cases(project, held_out(project, run_dir))
+    document = evaluate_run(run_dir, cases, clicks=CLICKS, progress=progress).to_json()
+    keep(run_dir, document)
+    return document
 
 
 def start_adaptation(

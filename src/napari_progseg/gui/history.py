@@ -68,6 +68,7 @@ class Entry:
     before: tuple[Click, ...]
     after: tuple[Click, ...]
     boxes: list[Box] = field(default_factory=list)
+    doubts: list[Box] = field(default_factory=list)  # where the model's doubts changed
     source: str = ""  # of the mask that was started from
 
 

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from . import engine, recent
-from .background import Job, Problem, called
+from .background import Job, Problem, telling
 from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing, redescribing
 from .casetable import GRID as GRID_COLUMN
 from .compare import LARGE_VOXELS
@@ -180,8 +180,8 @@ class Patients(QStackedWidget):
 
     def _sort_by_similarity(self) -> None:
         self.similar.setEnabled(False)
-        steps = called(engine.rank_cases, self._desk.project)
-        self._desk.background.start("comparing the scans", steps, self._ranked, self._compared)
+        steps = telling(engine.rank_cases, self._desk.project)
+        self._desk.background.start("comparing the scans", steps, self._ranked, self._compared, "Comparing the scans…")
 
     def _ranked(self, value: Any) -> None:
         if isinstance(value, Problem):
@@ -202,7 +202,9 @@ class Patients(QStackedWidget):
         self.filter.clear()
         if self._reading is not None:
             self._reading.cancel()
-        self._reading = self._desk.background.start("reading the scans", describing(project.cases), self._described)
+        self._reading = self._desk.background.start(
+            "reading the scans", describing(project.cases), self._described, text="Reading the scans…"
+        )
         self.refresh()
         if self.rows.rowCount():
             self.view.selectRow(0)

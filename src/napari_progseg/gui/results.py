@@ -7,20 +7,21 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QHBoxLayout,
-    QHeaderView,
     QPushButton,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from .adapted import BeforeAfter
+from .clickmeter import ClickMeter
 from .curves import Curves
 from .desk import Desk
+from .howmany import HowMany
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
 from .stages import Stages
+from .tables import fit, right, table
 from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, Look, class_colour
 from .wording import dice_number, duration, mean, run_number
 
@@ -45,6 +46,8 @@ class Results(QWidget):
         self.curves = Curves()
         self.stages = Stages()
         self.adapted = BeforeAfter(desk)
+        self.meter = ClickMeter(desk)
+        self.how_many = HowMany(desk)
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
@@ -54,7 +57,8 @@ class Results(QWidget):
         column.addLayout(self._case_part())
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
-        column.addWidget(self.adapted)
+        for widget in (self.adapted, self.meter, self.how_many):
+            column.addWidget(widget)
         column.addWidget(self.said)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -68,7 +72,7 @@ class Results(QWidget):
         self._refresh_runs()
 
     def _case_part(self) -> QVBoxLayout:
-        self.dice = _table(("Class", "Dice"))
+        self.dice = table(("Class", "Dice"))
         self.no_dice = note()
         self.overlay = QCheckBox("Show agreement with the reference")
         self.overlay.setToolTip("Green: both; vermillion: predicted only; blue: missed. For the shown slice")
@@ -85,7 +89,7 @@ class Results(QWidget):
         return column
 
     def _runs_part(self) -> QVBoxLayout:
-        self.runs = _table(("Run", "Mode", "Patients", "Time", "Dice", ""))
+        self.runs = table(("Run", "Mode", "Patients", "Time", "Dice", ""))
         self.runs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.runs.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.runs.itemSelectionChanged.connect(self._refresh_buttons)
@@ -112,8 +116,8 @@ class Results(QWidget):
 
     def set_look(self, look: Look) -> None:
         """Take the theme's colours."""
-        self.curves.set_look(look)
-        self.stages.set_look(look)
+        for part in (self.curves, self.stages, self.meter, self.how_many):
+            part.set_look(look)
 
     # --- actions ------------------------------------------------------------------------------------------------
 
@@ -190,8 +194,8 @@ class Results(QWidget):
             if colour:
                 item.setIcon(swatch(colour))
             self.dice.setItem(number, 0, item)
-            self.dice.setItem(number, 1, _right(dice_number(value)))
-        _fit(self.dice, 5)
+            self.dice.setItem(number, 1, right(dice_number(value)))
+        fit(self.dice, 5)
 
     def _refresh_runs(self) -> None:
         rows = list(reversed(self._desk.runs.rows))
@@ -208,12 +212,12 @@ class Results(QWidget):
                 "in use" if row.path in used else row.state if row.state not in ("finished",) else "",
             )
             for column, text in enumerate(texts):
-                item = QTableWidgetItem(text) if column in (0, 1, 5) else _right(text)
+                item = QTableWidgetItem(text) if column in (0, 1, 5) else right(text)
                 item.setToolTip(f"{row.name}: {row.state}, step {row.step}")
                 self.runs.setItem(number, column, item)
             if row.name == chosen:
                 self.runs.selectRow(number)
-        _fit(self.runs, 4)
+        fit(self.runs, 4)
         if rows and not self.runs.selectedItems():
             self.runs.selectRow(0)
         self._refresh_buttons()
@@ -224,7 +228,8 @@ class Results(QWidget):
 
     def _refresh_buttons(self) -> None:
         row = self._chosen()
-        self.adapted.show_run(row)
+        for part in (self.adapted, self.meter, self.how_many):
+            part.show_run(row)
         self._sure.stop()
         self.delete.setText("Delete")
         self.delete.setEnabled(row is not None)
@@ -234,30 +239,3 @@ class Results(QWidget):
         self.use.setToolTip(_RESTORES if restores else "Let this run's best model answer clicks and predict")
         resumable = row is not None and row.state in ("stopped", "dead", "failed", "new")
         self.resume.setEnabled(resumable and not self._desk.runs.live)
-
-
-def _table(headings: tuple[str, ...]) -> QTableWidget:
-    table = QTableWidget(0, len(headings))
-    table.setHorizontalHeaderLabels(headings)
-    table.verticalHeader().hide()
-    table.setShowGrid(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    header = table.horizontalHeader()
-    header.setMinimumSectionSize(30)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return table
-
-
-def _fit(table: QTableWidget, most: int) -> None:
-    """Make a table as high as its rows, up to `most` of them."""
-    rows = min(max(table.rowCount(), 1), most)
-    row = table.verticalHeader().defaultSectionSize()
-    table.setFixedHeight(table.horizontalHeader().sizeHint().height() + rows * row + 4)
-
-
-def _right(text: str) -> QTableWidgetItem:
-    item = QTableWidgetItem(text)
-    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    return item

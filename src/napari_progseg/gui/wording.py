@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..volume import LabelClass
 from .modes import Mode
@@ -160,6 +160,16 @@ def change_sentence(before: str, after: str, interval: Interval | None) -> str:
         f"{after.capitalize()} is {abs(interval.mean):.3f} {kind} than {before} (95 % interval {interval.low:+.3f} to "
         f"{interval.high:+.3f}, {counted(interval.n, 'patient')}){sure}."
     )
+
+
+def clicks_sentence(run: str, report: Mapping[str, Any], step: int) -> str:
+    """Say on what a run was measured with simulated clicks; `step` is where the run stands now."""
+    cases = counted(len(report["cases"]), "patient")
+    given = f"so many simulated clicks on each {report['clicks_are_given_per']}"
+    text = f"{run.capitalize()} on {cases} it has not seen, with {given}."
+    measured = report.get("step")
+    older = isinstance(measured, int) and 0 < measured < step
+    return f"{text} Measured at step {thousands(measured)}." if older else text
 
 
 def learning_sentence(scans: int, minutes: float, device: str) -> str:

@@ -22,8 +22,11 @@ class Answer:
         Boxes of the image (Z, Y, X) and their label values.
     seconds : float
         Time it took.
+    doubts : tuple of (region, unsure)
+        Where a model looked again, and the voxels there of which it is unsure (bool), see `unsure.doubtful`.
     """
 
     revision: int
     patches: tuple[tuple[Box, NDArray[np.unsignedinteger]], ...]
     seconds: float
+    doubts: tuple[tuple[Box, NDArray[np.bool_]], ...] = ()

@@ -51,14 +51,19 @@ class EvaluationReport:
         Measured cases.
     left_out : tuple of str
         Cases the model was trained or validated on.
+    counts : tuple of int
+        Numbers of clicks, ascending.
     dims : int
         2: simulated clicks are given on each slice that holds the structure; 3: per volume.
+    step : int
+        Optimiser steps behind the model that was measured.
     """
 
     cases: tuple[CaseResult, ...]
     left_out: tuple[str, ...]
     counts: tuple[int, ...]
     dims: int
+    step: int = 0
 
     def mean(self, count: int) -> float | None:
         """Mean Dice over classes, then cases, after `count` clicks."""
@@ -80,6 +85,7 @@ class EvaluationReport:
                 for case in self.cases
             ],
             "left_out": list(self.left_out),
+            "step": self.step,
         }
 
 
@@ -98,6 +104,8 @@ def evaluate_run(
     ----------
     clicks : sequence of int
         Numbers of simulated clicks for interactive models; others are measured without clicks.
+    progress : callable or None
+        Called with the fraction done, in (0, 1], several times a case; what it raises ends the evaluation.
     elsewhere : bool
         The cases belong to another project than the run; where names are the same, the cases are not.
 
@@ -115,26 +123,38 @@ def evaluate_run(
     measured = [case for case in cases if case.id not in seen]
     counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
     results = []
-    for number, case in enumerate(measured, 1):
-        results.append(evaluate_case(model, case, counts))
-        if progress is not None:
-            progress(number / len(measured))
+    for number, case in enumerate(measured):
+        parts = None if progress is None else _part(progress, number, len(measured))
+        results.append(evaluate_case(model, case, counts, parts))
     left_out = tuple(case.id for case in cases if case.id in seen)
-    return EvaluationReport(tuple(results), left_out, counts, model.plan.dims)
+    return EvaluationReport(tuple(results), left_out, counts, model.plan.dims, model.step)
 
 
-def evaluate_case(model: TrainedModel, case: ReferenceCase, counts: Sequence[int]) -> CaseResult:
+def evaluate_case(
+    model: TrainedModel,
+    case: ReferenceCase,
+    counts: Sequence[int],
+    progress: Callable[[float], None] | None = None,
+) -> CaseResult:
     """Measure one case after each number of clicks."""
+    told = progress or (lambda fraction: None)
     volume, reference = case.volume(), case.labels().labels
-    automatic = predict_volume(model, volume).labels
-    rounds = simulated_clicks(model, volume, reference, automatic, max(counts)) if max(counts) else ()
+    parts = 1 + max(counts)
+    automatic = predict_volume(model, volume, progress=_part(told, 0, parts)).labels
     scores = {0: class_dice(automatic, reference, model.classes)}
-    scores |= {score.clicks: class_dice(score.labels, reference, model.classes) for score in rounds}
+    for score in simulated_clicks(model, volume, reference, automatic, max(counts)) if max(counts) else ():
+        scores[score.clicks] = class_dice(score.labels, reference, model.classes)
+        told((score.clicks + 1) / parts)
     return CaseResult(
         case.id,
         {count: scores[count] for count in counts},
         class_dice(emptied(automatic, reference, model.classes), reference, model.classes),
     )
+
+
+def _part(progress: Callable[[float], None], number: int, parts: int) -> Callable[[float], None]:
+    """Return what tells the fraction of part `number` (from 0) as that of all parts."""
+    return lambda fraction: progress((number + fraction) / parts)
 
 
 def class_dice(predicted: Labels, reference: Labels, classes: Sequence[LabelClass]) -> Scores:

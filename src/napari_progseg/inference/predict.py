@@ -27,6 +27,7 @@ def predict_volume(
     *,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    seen: Callable[[Box, NDArray[np.float32]], None] | None = None,
 ) -> LabelMap:
     """Segment a volume without clicks.
 
@@ -40,6 +41,8 @@ def predict_volume(
         Called with the fraction done, 0 to 1.
     cancelled : callable or None
         Asked between parts; once it says True, the labels so far are returned.
+    seen : callable or None
+        Called with every region of the image and the class probabilities there, (classes, *region).
 
     Returns
     -------
@@ -51,6 +54,8 @@ def predict_volume(
     depth = prepared.shape[0]
     for region, values, done in probability_parts(model, prepared):
         labels[region] = to_labels(values, model.classes)
+        if seen is not None:
+            seen(region, values)
         if progress is not None:
             progress(done / depth)
         if cancelled is not None and cancelled():

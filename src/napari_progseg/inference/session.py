@@ -20,6 +20,7 @@ from .answer import Answer
 from .correction import corrected
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
+from .unsure import doubtful
 
 Labels = NDArray[np.unsignedinteger]
 
@@ -41,6 +42,7 @@ class _Image:
     labels: Labels
     applied: list[_Applied] = field(default_factory=list)
     known: dict[tuple[tuple[int, int], ...], Box] = field(default_factory=dict)
+    doubts: list[tuple[Box, NDArray[np.bool_]]] = field(default_factory=list)
 
 
 class InteractiveSession:
@@ -108,7 +110,8 @@ class InteractiveSession:
         if current is not None:
             touched += [box for box in image.known.values() if not np.array_equal(image.labels[box], current[box])]
         patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched).values())
-        return Answer(revision, patches, time.perf_counter() - began)
+        doubts, image.doubts = tuple(image.doubts), []
+        return Answer(revision, patches, time.perf_counter() - began, doubts)
 
     def _start_from(self, image: _Image, new: Sequence[Click], current: Labels) -> None:
         """Take over the mask as it stands below new clicks, save where a click was ever answered."""
@@ -144,6 +147,7 @@ class InteractiveSession:
             region, back = image.prepared.back(value, start)
             before = image.labels[region].copy()
             image.applied.append(_Applied(clicks[number], region, before))
+            image.doubts.append((region, doubtful(back)))
             answer = to_labels(back, self.model.classes)
             image.labels[region] = self._local(before, answer, clicks[number], region) if local else answer
             regions.append(region)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,16 +51,27 @@ class RunRanking(BaseModel):
         return cls(cases=found.cases, scores=found.scores, version=found.version)
 
 
-def small_images(project: Project, ids: Sequence[str]) -> Small:
+def small_images(project: Project, ids: Sequence[str], progress: Callable[[float], None] | None = None) -> Small:
     """Normalise the images of a project's cases as for training, and bring them to a small common grid.
+
+    `progress`, where given, is called with the fraction done; what it raises ends the work.
 
     Raises
     ------
     UserError
         If modalities are mixed or a scan cannot be read.
     """
-    plan = plan_of_images([facts_of(case, project.volume(case), None, project.case(case).modality) for case in ids])
-    return {case: small_image(project.volume(case), plan) for case in ids}
+    told = progress or (lambda fraction: None)
+    facts = []
+    for number, case in enumerate(ids, 1):
+        facts.append(facts_of(case, project.volume(case), None, project.case(case).modality))
+        told(0.5 * number / len(ids))
+    plan = plan_of_images(facts)
+    out = {}
+    for number, case in enumerate(ids, 1):
+        out[case] = small_image(project.volume(case), plan)
+        told(0.5 + 0.5 * number / len(ids))
+    return out
 
 
 def plan_of_images(facts: Sequence[CaseFacts]) -> Plan:

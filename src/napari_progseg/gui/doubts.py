@@ -1,0 +1,56 @@
+"""Where the model that predicted a case is unsure, and how much of that lies in each slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..inference.unsure import doubtful
+from .history import Box, Region
+from .slicecounts import SliceCounts
+
+
+class Doubts:
+    """The unsure voxels of a predicted volume.
+
+    Parameters
+    ----------
+    shape_zyx : sequence of int
+        Shape of the volume.
+    """
+
+    def __init__(self, shape_zyx: Sequence[int]) -> None:
+        # untouched planes of a zeroed array take no memory
+        self._unsure = np.zeros(tuple(shape_zyx), bool)
+        self.counts = SliceCounts(shape_zyx)
+        self.predicted = SliceCounts(shape_zyx)
+
+    def see(self, region: Region, probabilities: NDArray[np.float32]) -> None:
+        """Take in class probabilities, (classes, *region), of a region that was not seen before."""
+        unsure = doubtful(probabilities)
+        for depth, plane in enumerate(unsure):
+            if plane.any():
+                self._unsure[region][depth] = plane
+        self.counts.add(unsure, [part.start for part in region])
+
+    def count_predicted(self, labels: NDArray[Any]) -> None:
+        """Count the voxels of the prediction, (Z, Y, X) label values, once it is whole."""
+        for z, plane in enumerate(labels):
+            self.predicted.add(plane[None], (z, 0, 0))
+
+    def put(self, region: Region, unsure: NDArray[Any]) -> Box | None:
+        """Replace what is known of a region, bool of its shape; None where nothing changed."""
+        box = Box.change(self._unsure, region, unsure)
+        if box is not None:
+            start = [part.start for part in box.region]
+            self.counts.add(box.old(), start, -1)
+            self.counts.add(box.new(), start)
+        return box
+
+    def travel(self, boxes: Sequence[Box], *, back: bool) -> None:
+        """Undo or redo changes that `put` returned, given oldest first."""
+        for box in reversed(boxes) if back else boxes:
+            self.put(box.region, box.old() if back else box.new())
