@@ -30,6 +30,7 @@ from .course import course_of, scheduled
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
+from .memory import MEMORY, MemoryLimit
 from .starts import source_weights, take_over
 from .watch import CONFIG, beat, is_alive, read_request, request
 
@@ -158,7 +159,8 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     if course.changes:
         yield from log.add(scheduled(course))
     clock.run()
-    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator)
+    limit = MemoryLimit(plan.divisor, run_dir / MEMORY)
+    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator, limit)
     answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
     stopped = False
     try:
