@@ -13,6 +13,8 @@ from superqt import QElidingLabel
 from .annotate import Annotate
 from .desk import Desk
 from .footer import Footer
+from .meanwhile import Meanwhile
+from .offer import OfferBanner
 from .parts import GRID, Banner
 from .patients import Patients
 from .results import Results
@@ -45,7 +47,8 @@ class ProgSegDock(QWidget):
         self.desk = Desk(viewer)
         self.patients = Patients(self.desk)
         self.annotate = Annotate(self.desk)
-        self.train = Train(self.desk)
+        self.meanwhile = Meanwhile(self.desk)
+        self.train = Train(self.desk, self.meanwhile)
         self.results = Results(self.desk)
         self.footer = Footer(self.desk.runs)
         self.tabs = self._make_tabs()
@@ -59,6 +62,7 @@ class ProgSegDock(QWidget):
         column.addLayout(self._make_header())
         column.addWidget(self.tabs, 1)
         column.addWidget(self.footer)
+        self.offer = OfferBanner(self.tabs, self.meanwhile)
         self.banner = Banner(self.tabs)
         self.desk.said.connect(self.banner.say)
         for signal in (self.desk.project_changed, self.desk.busy_changed, self.desk.case_changed):
@@ -164,6 +168,7 @@ class ProgSegDock(QWidget):
         self.train.set_look(look)
         self.results.set_look(look)
         self.footer.set_look(look)
+        self.offer.set_look(look)
         self.banner.set_look(look)
         self.setStyleSheet(f"QLabel[faint='true'] {{ color: {look.faint}; }}")
 

@@ -10,6 +10,7 @@ from .modes import Mode
 
 if TYPE_CHECKING:
     from ..evaluation.statistics import Interval
+    from ..training.offer import Offer
 
 NOT_AVAILABLE = "n/a"
 _LINE = 46
@@ -160,6 +161,23 @@ def change_sentence(before: str, after: str, interval: Interval | None) -> str:
         f"{after.capitalize()} is {abs(interval.mean):.3f} {kind} than {before} (95 % interval {interval.low:+.3f} to "
         f"{interval.high:+.3f}, {counted(interval.n, 'patient')}){sure}."
     )
+
+
+def offer_sentence(run: str, offer: Offer) -> str:
+    """Offer a model that learned beside the work."""
+    return f"{run_number(run).capitalize()}: {_held_out_change(offer)}."
+
+
+def kept_out_sentence(run: str, offer: Offer) -> str:
+    """Say that a model that learned beside the work is no better."""
+    if not offer.cases:
+        return f"{run_number(run).capitalize()} is kept out: no held-out patient has a Dice with both models."
+    return f"{run_number(run).capitalize()} is not better, so it is kept out: {_held_out_change(offer)}."
+
+
+def _held_out_change(offer: Offer) -> str:
+    change = f"Dice {dice_number(offer.before)} → {dice_number(offer.after)}"
+    return f"{change} on {counted(offer.cases, 'held-out patient')}"
 
 
 def learning_sentence(scans: int, minutes: float, device: str) -> str:
