@@ -138,3 +138,41 @@ def test_a_setting_that_contradicts_the_start_leaves_no_run(begun: Path, setting
     assert setting.split("=")[0] in done.stderr
     assert "(init)" in done.stderr
     assert [run.name for run in (begun / "runs").iterdir()] == ["0001-learn"]
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a dry run find what it would find on a fast machine."""
+    from napari_progseg.training import rehearsal
+    from napari_progseg.training.advice import Cost
+
+    cost = Cost(device="cpu", seconds_a_step=0.01, memory_bytes=2_100_000_000, preparation_seconds=1)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *given: cost)
+
+
+@pytest.mark.usefixtures("cheap")
+def test_auto_says_what_it_chose_and_trains_it(begun: Path) -> None:
+    done = progseg("train", begun, "--name", "mine", "--auto", "--dry-run", "--device", "cpu")
+    assert done.exit_code == 0, done.output + done.stderr
+    assert done.stdout == (
+        "Fine-tune on 3 labelled patients, checked on 1 other, starting from restoration of 2 scans (run 0001); "
+        "about 5 min and 2.1 GB on this CPU.\n"
+    )
+    assert [run.name for run in (begun / "runs").iterdir()] == ["0001-learn"]
+    done = progseg("train", begun, "--name", "mine", "--auto", "--device", "cpu", "--minutes", 0.01)
+    assert done.exit_code == 0, done.output + done.stderr
+    assert settings_of(begun / "runs" / "0002-mine")["task"] == "interactive"
+
+
+def test_auto_leaves_no_choice_to_other_options(fresh: Path) -> None:
+    done = progseg("train", fresh, "--name", "mine", "--auto", "--task", "segmentation")
+    assert done.exit_code == 2
+    assert "--auto chooses task, cases, start and preset itself; nothing was started" in done.stderr
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_dry_run_measures_and_makes_no_run(fresh: Path) -> None:
+    done = train(fresh, "--task", "segmentation", "--dry-run")
+    assert done.exit_code == 0, done.output + done.stderr
+    assert done.stdout.startswith("about 1 s and 2.1 GB on this CPU; one step takes 0.01 s; nothing was started")
+    assert not (fresh / "runs").exists()

@@ -15,8 +15,10 @@ from napari_progseg.geometry import Geometry
 from napari_progseg.project import Project
 from napari_progseg.suggest.choice import open_cases
 from napari_progseg.suggest.suggestion import Suggestion
+from napari_progseg.training.advice import Cost
 from napari_progseg.training.config import RunConfig, preset_config
 from napari_progseg.training.events import Event, Finished, Previewed, Restored, Started, StepDone, Validated
+from napari_progseg.training.offer import Offer, write_offer
 from napari_progseg.volume import LabelMap
 
 SHAPE = (12, 20, 16)
@@ -113,6 +115,8 @@ class FakeEngine:
         self.started: list[RunConfig] = []
         self.configs: dict[str, RunConfig] = {}
         self.searches: list[tuple[str, str | None]] = []
+        self.rehearsed: list[RunConfig] = []
+        self.judgements: list[Offer] = []
 
     def suggest_cases(self, project, by, run, progress, cancelled) -> tuple[Suggestion, ...]:
         self.searches.append((by, None if run is None else run.name))
@@ -176,6 +180,21 @@ class FakeEngine:
         self.started.append(config)
         return self.add_configured(project, f"{len(project.runs()) + 1:04d}-{config.name}", config, "running")
 
+    def rehearse(self, project, config, threads, cancelled) -> Cost:
+        self.rehearsed.append(config)
+        return Cost(device="cpu", seconds_a_step=0.5, memory_bytes=2_100_000_000, preparation_seconds=60.0)
+
+    def start_update(self, project, source, threads) -> Path:
+        config = preset_config("tiny", "interactive", name="update", init=str(source), budget={"minutes": 2})
+        run = self.start_run(project, config, threads)
+        write_offer(run, Offer(start=source.name))
+        return run
+
+    def judge_update(self, project, source, run) -> Offer:
+        offer = self.judgements.pop(0).model_copy(update={"start": source.name})
+        write_offer(run, offer)
+        return offer
+
     def request(self, run, want=None, preview=None) -> None:
         self.requests.append((run.name, want, preview))
         if want == "stop":
@@ -223,7 +242,8 @@ def engine(monkeypatch) -> FakeEngine:
 
     fake = FakeEngine()
     replaced = ("prepare", "load_trained", "make_session", "predict_volume", "start_run", "request", "follow", "status")
-    for name in (*replaced, "has_model", "suggest_cases"):
+    more = ("has_model", "suggest_cases", "rehearse", "start_update", "judge_update")
+    for name in (*replaced, *more):
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0
     FakeSession.doubts = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,7 @@ from .runs import Detach, Device, run_here
 
 if TYPE_CHECKING:
     from ..project import Project
-    from ..training.config import Task
+    from ..training.config import RunConfig, Task
 
 TaskName = Literal["segmentation", "restoration", "interactive"]
 SampleChoice = Literal["all", "pdl", "pdl-dissimilar", "random"]
@@ -53,11 +54,21 @@ def train(
     seed: Annotated[int, typer.Option(help="Draws cases, weights and patches.")] = 0,
     device: Device = "auto",
     detach: Detach = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Choose task, cases, start and time from what is there, and say them.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be trained; a few steps measure time and memory.")
+    ] = False,
 ) -> None:
     """Train a model; Ctrl-C stops within a step and saves.
 
     Segmentation and interactive training read completed cases, restoration reads every scan that is no test case.
     """
+    if auto:
+        _refuse_choices(task, train, val, init, preset, steps)
+        _advised(project, name, minutes, device, settings or [], dry_run=dry_run, detach=detach)
+        return
     if (minutes is None) == (steps is None):
         raise UserError("a run needs --minutes or --steps, one of the two; nothing was started")
     from ..project import Project
@@ -82,7 +93,56 @@ def train(
     )
     switches = {"samples.schedule": samples, "patches.schedule": patches, "freeze.policy": freeze}
     chosen = [f"{name}={value}" for name, value in switches.items() if value is not None]
-    run_here(create_run(opened, apply_settings(config, [*chosen, *(settings or [])])), detach=detach)
+    config = apply_settings(config, [*chosen, *(settings or [])])
+    if dry_run:
+        _tell_cost(opened, config)
+    else:
+        run_here(create_run(opened, config), detach=detach)
+
+
+def _refuse_choices(*choices: object) -> None:
+    if any(choice not in (None, "auto") for choice in choices):
+        raise UserError(
+            "--auto chooses task, cases, start and preset itself; nothing was started; leave these options and --steps "
+            "out, or leave out --auto"
+        )
+
+
+def _advised(
+    folder: Path, name: str, minutes: float | None, device: str, settings: list[str], *, dry_run: bool, detach: bool
+) -> None:
+    """Train what the project is ready for."""
+    from ..project import Project
+    from ..training.advice import MINUTES, advise, situation_of
+    from ..training.config import apply_settings
+    from ..training.rehearsal import rehearse
+    from ..training.run import create_run
+
+    project = Project.open(folder)
+    gpu = _suitable_size(device) == "default"
+    advice = advise(situation_of(project, gpu=gpu), MINUTES if minutes is None else minutes)
+    if advice.config is None:
+        raise UserError(advice.said)
+    config = apply_settings(advice.config, [f"name={name}", f"device={device}", *settings])
+    advice = replace(advice, config=config)
+    if minutes is None or dry_run:
+        cost = rehearse(project, config)
+        assert cost is not None, "nothing cancels it here"
+        advice = advice.measured(cost) if minutes is None else replace(advice, cost=cost)
+    typer.echo(advice.sentence)
+    if not dry_run:
+        assert advice.config is not None, "it was there before it was measured"
+        run_here(create_run(project, advice.config), detach=detach)
+
+
+def _tell_cost(project: Project, config: RunConfig) -> None:
+    from ..training.rehearsal import rehearse
+
+    cost = rehearse(project, config)
+    assert cost is not None, "nothing cancels it here"
+    typer.echo(
+        f"{cost.text(config)}; one step takes {cost.seconds_a_step:.2g} s; nothing was started and no run was made"
+    )
 
 
 def _task(task: TaskName | None, preset: str) -> Task:

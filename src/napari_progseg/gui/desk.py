@@ -24,7 +24,7 @@ from .compare import LARGE_VOXELS, Tally
 from .history import Entry
 from .layers import PREFIX, warm_up
 from .reading import ReadCase, read_case
-from .runs import Runs
+from .runs import Runs, models_of
 from .saving import Keeper
 from .startmask import StartMask, file_values, layer_values, mask_of
 from .tools import Tools
@@ -283,13 +283,7 @@ class Desk(QObject):
         self._choose_models()
 
     def _choose_models(self) -> None:
-        usable = [row for row in self.runs.rows if row.usable]  # not those that restore images
-        chosen = [row for row in usable if row.path == self.chosen_run]
-        clicking = [row for row in chosen if row.task == "interactive"] or [
-            row for row in usable if row.task == "interactive"
-        ]
-        predicting = chosen or usable
-        self.answerer.use(clicking[-1].path if clicking else None, predicting[-1].path if predicting else None)
+        self.answerer.use(*models_of(self.runs.rows, self.chosen_run))
         self.annotation_changed.emit()
 
     def _improved(self) -> None:
@@ -324,7 +318,7 @@ class Desk(QObject):
 
     def _ask_preview(self) -> None:
         """Ask the run for the case on screen, once per run and case; restored slices are shown without any, too."""
-        if not self.runs.live or self.runs.feed.state != "running":
+        if not self.runs.shows_live:
             return
         feed = self.runs.feed
         case = self.case.id if self.case is not None else feed.cases[0] if feed.restores and feed.cases else None

@@ -14,6 +14,8 @@ from .annotate import Annotate
 from .desk import Desk
 from .footer import Footer
 from .jobrow import JobRow
+from .meanwhile import Meanwhile
+from .offer import OfferBanner
 from .parts import GRID, Banner
 from .patients import Patients
 from .results import Results
@@ -48,7 +50,8 @@ class ProgSegDock(QWidget):
         self.upcoming = Upcoming(self.desk)
         self.patients = Patients(self.desk, self.upcoming)
         self.annotate = Annotate(self.desk, self.upcoming)
-        self.train = Train(self.desk)
+        self.meanwhile = Meanwhile(self.desk)
+        self.train = Train(self.desk, self.meanwhile)
         self.results = Results(self.desk)
         self.jobs = JobRow(self.desk.background)
         self.footer = Footer(self.desk.runs)
@@ -64,6 +67,7 @@ class ProgSegDock(QWidget):
         column.addWidget(self.tabs, 1)
         column.addWidget(self.jobs)
         column.addWidget(self.footer)
+        self.offer = OfferBanner(self.tabs, self.meanwhile)
         self.banner = Banner(self.tabs)
         self.desk.said.connect(self.banner.say)
         for signal in (self.desk.project_changed, self.desk.busy_changed, self.desk.case_changed):
@@ -171,6 +175,7 @@ class ProgSegDock(QWidget):
         self.train.set_look(look)
         self.results.set_look(look)
         self.footer.set_look(look)
+        self.offer.set_look(look)
         self.banner.set_look(look)
         self.setStyleSheet(f"QLabel[faint='true'] {{ color: {look.faint}; }}")
 

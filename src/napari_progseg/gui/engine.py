@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..project import Project
 from ..suggest.suggestion import Suggestion, Way
 from ..training.config import RunConfig
 from ..training.events import Event
 from ..volume import LabelMap, Volume
+
+if TYPE_CHECKING:
+    from ..training.advice import Advice, Cost
+    from ..training.offer import Offer
 
 
 def prepare() -> str:
@@ -82,6 +86,40 @@ def start_run(project: Project, config: RunConfig, threads: int) -> Path:
     run_dir = create_run(project, config)
     start(run_dir, low_priority=True, threads=threads)
     return run_dir
+
+
+def advise(project: Project, gpu: bool) -> Advice:
+    """Choose what to train on the patients that are labelled now. Reads the runs; needs no torch."""
+    from ..training import advice
+
+    return advice.advise(advice.situation_of(project, gpu=gpu))
+
+
+def rehearse(project: Project, config: RunConfig, threads: int, cancelled: Callable[[], bool]) -> Cost | None:
+    """Measure a run with a few steps in a process of their own; None if cancelled."""
+    from ..training.rehearsal import rehearse as measure
+
+    return measure(project, config, threads=threads, cancelled=cancelled)
+
+
+def start_update(project: Project, source: Path, threads: int) -> Path:
+    """Start a run that trains the model in use further; it is held back until the user takes it."""
+    from ..training.run import start
+    from ..training.update import create_update
+
+    run_dir = create_update(project, source)
+    start(run_dir, low_priority=True, threads=threads)
+    return run_dir
+
+
+def judge_update(project: Project, source: Path, run: Path) -> Offer:
+    """Measure an update against the model it came from, and keep what was found with it."""
+    from ..training.offer import write_offer
+    from ..training.update import judged
+
+    offer = judged(project, source, run)
+    write_offer(run, offer)
+    return offer
 
 
 def compare_runs(project: Project, before: Path, after: Path, progress: Callable[[float], None]) -> Any:

@@ -46,6 +46,8 @@ class RunFeed:
         The run it began with.
     error : {"l1", "mse"}
         How restored images are compared.
+    beside : bool
+        Whether it trains beside the work, without a word from the user.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RunFeed:
     cases: tuple[str, ...] = ()
     start: Path | None = None
     error: str = "l1"
+    beside: bool = False
     state: str = "starting"
     sentence: str = ""
     step: int = 0

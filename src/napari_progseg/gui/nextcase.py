@@ -13,7 +13,7 @@ from .wording import next_sentence, no_next_sentence
 _WAYS: dict[Way, tuple[str, str]] = {
     "typical": (
         "Most typical",
-        "Like many unlabelled scans and unlike the labelled ones; reads all scans, the first time only",
+        "Like many unlabelled scans and unlike the labelled ones; the first time it reads all scans",
     ),
     "uncertain": ("Least sure", "The newest or chosen model looks at all unlabelled scans; this takes a while"),
     "random": ("At random", "Every unlabelled scan has the same chance; the order stays the same in this project"),

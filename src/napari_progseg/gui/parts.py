@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from .theme import Look
 
@@ -136,27 +145,39 @@ class Sparkline(QWidget):
 
 
 class Banner(QFrame):
-    """A sentence laid over the lower edge of a widget until it is dismissed; it moves nothing."""
+    """A sentence laid over the lower edge of a widget until it is dismissed; it moves nothing.
 
-    def __init__(self, host: QWidget) -> None:
+    Parameters
+    ----------
+    answers : sequence of QPushButton
+        Stand beside the sentence, in place of the cross that dismisses it.
+    """
+
+    def __init__(self, host: QWidget, answers: Sequence[QPushButton] = ()) -> None:
         super().__init__(host)
         self._host = host
+        self._answers = tuple(answers)
         self.setObjectName("banner")
         self.setAutoFillBackground(True)
         self.label = QLabel()
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(GRID, GRID, GRID if self._answers else GRID // 2, GRID)
+        row.setSpacing(GRID)
+        row.addWidget(self.label, 1)
+        for answer in self._answers or (self._cross(),):
+            row.addWidget(answer, 0, Qt.AlignmentFlag.AlignTop)
+        host.installEventFilter(self)
+        self.hide()
+
+    def _cross(self) -> QToolButton:
         close = QToolButton()
         close.setText("✕")
         close.setToolTip("Dismiss")
         close.setAutoRaise(True)
         close.clicked.connect(self.hide)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(GRID, GRID, GRID // 2, GRID)
-        row.addWidget(self.label, 1)
-        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        host.installEventFilter(self)
-        self.hide()
+        return close
 
     def say(self, text: str) -> None:
         """Show a sentence."""
@@ -180,6 +201,8 @@ class Banner(QFrame):
     def _place(self) -> None:
         width = self._host.width() - 2 * GRID
         margins = self.layout().contentsMargins()
-        text = width - margins.left() - margins.right() - 32
-        height = self.label.heightForWidth(text) + margins.top() + margins.bottom() + GRID
+        beside = sum(answer.sizeHint().width() + GRID for answer in self._answers) or 32
+        text = self.label.heightForWidth(width - margins.left() - margins.right() - beside)
+        tallest = max([text + GRID, *(answer.sizeHint().height() for answer in self._answers)])
+        height = tallest + margins.top() + margins.bottom()
         self.setGeometry(GRID, self._host.height() - height - GRID, width, height)

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..project import Project
 from ..storage.atomic import delete_folder
 from ..training.config import RunConfig
+from ..training.offer import OFFER, Offer, read_offer
 from . import engine
 from .background import Background, Job, Problem, called
 from .bridge import News, Triplet, following
@@ -38,6 +39,7 @@ class RunRow:
     trained: bool  # it has a checkpoint
     start: Path | None = None
     start_knows_structures: bool = False
+    offer: Offer | None = None  # of a model that was trained beside the work
 
     @property
     def task(self) -> str:
@@ -48,6 +50,11 @@ class RunRow:
     def usable(self) -> bool:
         """Whether its model can segment."""
         return self.trained and self.task != "restoration"
+
+    @property
+    def held_back(self) -> bool:
+        """Whether it answers only once the user says so."""
+        return self.offer is not None and self.offer.answer != "used"
 
 
 class Runs(QObject):
@@ -121,6 +128,11 @@ class Runs(QObject):
         """Whether the followed run goes on (also while it is paused)."""
         return self.feed is not None and not self.feed.ended and self._following is not None
 
+    @property
+    def shows_live(self) -> bool:
+        """Whether the followed run may show what it predicts now; one beside the work never touches the screen."""
+        return self.live and self.feed.state == "running" and not self.feed.beside
+
     def start(self, config: RunConfig) -> None:
         """Make a run and start it; follows it as soon as it is there."""
         self._start(engine.start_run, config)
@@ -129,17 +141,22 @@ class Runs(QObject):
         """Start a run that adapts a model of another centre."""
         self._start(engine.start_adaptation, source, train, validation, minutes)
 
-    def _start(self, make: Callable[..., Path], *asked: Any) -> None:
+    def update(self, source: Path, refused: Callable[[str], None]) -> None:
+        """Start a run that trains the model of another one further; `refused` hears why that cannot be."""
+        self._start(engine.start_update, source, refused=refused)
+
+    def _start(self, make: Callable[..., Path], *asked: Any, refused: Callable[[str], None] | None = None) -> None:
         if self.project is None or self.starting:
             return
         self.starting = True
         self.news.emit()
-        self._background.start("starting a run", called(make, self.project, *asked, threads()), self._started)
+        steps = called(make, self.project, *asked, threads())
+        self._background.start("starting a run", steps, lambda run_dir: self._started(run_dir, refused))
 
-    def _started(self, run_dir: Any) -> None:
+    def _started(self, run_dir: Any, refused: Callable[[str], None] | None = None) -> None:
         self.starting = False
         if isinstance(run_dir, Problem):
-            self.failed.emit(run_dir.text)
+            (refused or self.failed.emit)(run_dir.text)
             self.news.emit()
             return
         self.attach(run_dir)
@@ -238,9 +255,20 @@ def list_runs(project: Project) -> tuple[RunRow, ...]:
                 engine.has_model(path),
                 feed.start if there else None,
                 there and feed_of(feed.start).mode.needs_labels,
+                read_offer(path),
             )
         )
     return tuple(rows)
+
+
+def models_of(rows: Sequence[RunRow], chosen: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the runs that answer clicks and predict: the chosen one where it can, else the newest not held back."""
+    usable = [row for row in rows if row.usable]  # not those that restore images
+    free = [row for row in usable if not row.held_back]
+    picked = [row for row in usable if row.path == chosen]
+    clicking = [row for part in (free, picked) for row in part if row.task == "interactive"]
+    predicting = [*free, *picked]
+    return clicking[-1].path if clicking else None, predicting[-1].path if predicting else None
 
 
 def feed_of(run_dir: Path) -> RunFeed:
@@ -250,7 +278,8 @@ def feed_of(run_dir: Path) -> RunFeed:
     except (OSError, ValueError):
         return RunFeed(run_dir.name, MODES["segmentation"])
     start = None if config.init is None else Path(config.init)
-    return RunFeed(run_dir.name, mode_of(config), config.train, start, config.restoration.loss)
+    beside = (run_dir / OFFER).exists()
+    return RunFeed(run_dir.name, mode_of(config), config.train, start, config.restoration.loss, beside)
 
 
 def threads() -> int:

@@ -22,8 +22,10 @@ from ..errors import UserError
 from ..training.config import RunConfig
 from .advanced import Advanced
 from .desk import Desk
+from .finetune import FineTune
+from .meanwhile import Meanwhile
 from .modes import MODES, Mode
-from .parts import GRID, arrow, note, scrolled
+from .parts import GRID, arrow, heading, note, scrolled
 from .picker import CasePicker
 from .runs import threads
 from .startfrom import StartFrom
@@ -35,7 +37,7 @@ from .wording import device_text, duration, nothing_to_start, run_number, start_
 class Train(QWidget):
     """Says what a run will do and starts it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, meanwhile: Meanwhile) -> None:
         super().__init__()
         self._desk = desk
         outer = QVBoxLayout(self)
@@ -47,6 +49,9 @@ class Train(QWidget):
         self.triplet = TripletView()
         self.picker = CasePicker()
         self.picker.changed.connect(self.refresh)
+        self.fine_tune = FineTune(desk, meanwhile)
+        column.addWidget(self.fine_tune)
+        column.addWidget(heading("Or choose yourself"))
         column.addWidget(self.sentence)
         column.addLayout(self._buttons())
         column.addLayout(self._form())
@@ -216,7 +221,7 @@ class Train(QWidget):
     def refresh(self, *_: object) -> None:
         """Show what would happen, or what happens."""
         runs = self._desk.runs
-        if runs.live and self.chosen_mode is not runs.feed.mode:
+        if runs.live and self.chosen_mode is not runs.feed.mode and not runs.feed.beside:
             self.choose_mode(runs.feed.mode.key)  # which comes back here
             return
         self.begin.show_choices(runs.rows, self.chosen_mode)

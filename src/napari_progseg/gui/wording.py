@@ -10,6 +10,7 @@ from .modes import Mode
 
 if TYPE_CHECKING:
     from ..evaluation.statistics import Interval
+    from ..training.offer import Offer
 
 NOT_AVAILABLE = "n/a"
 _LINE = 46
@@ -170,6 +171,23 @@ def clicks_sentence(run: str, report: Mapping[str, Any], step: int) -> str:
     measured = report.get("step")
     older = isinstance(measured, int) and 0 < measured < step
     return f"{text} Measured at step {thousands(measured)}." if older else text
+
+
+def offer_sentence(run: str, offer: Offer) -> str:
+    """Offer a model that learned beside the work."""
+    return f"{run_number(run).capitalize()}: {_held_out_change(offer)}."
+
+
+def kept_out_sentence(run: str, offer: Offer) -> str:
+    """Say that a model that learned beside the work is no better."""
+    if not offer.cases:
+        return f"{run_number(run).capitalize()} is kept out: no held-out patient has a Dice with both models."
+    return f"{run_number(run).capitalize()} is not better, so it is kept out: {_held_out_change(offer)}."
+
+
+def _held_out_change(offer: Offer) -> str:
+    change = f"Dice {dice_number(offer.before)} → {dice_number(offer.after)}"
+    return f"{change} on {counted(offer.cases, 'held-out patient')}"
 
 
 def learning_sentence(scans: int, minutes: float, device: str) -> str:

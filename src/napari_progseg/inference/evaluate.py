@@ -96,6 +96,7 @@ def evaluate_run(
     clicks: Sequence[int] = (0, 1, 3, 5),
     device: str = "auto",
     elsewhere: bool = False,
+    validated: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> EvaluationReport:
     """Measure the best model of a run; cases it was trained or validated on are listed and left out.
@@ -108,6 +109,8 @@ def evaluate_run(
         Called with the fraction done, in (0, 1], several times a case; what it raises ends the evaluation.
     elsewhere : bool
         The cases belong to another project than the run; where names are the same, the cases are not.
+    validated : bool
+        Measure cases that chose the best model, too, which flatters it.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def evaluate_run(
             f"{tuple(clicks)} are no numbers of clicks; nothing was evaluated; give at least one, such as clicks=(0, 1)"
         )
     model = load_trained(run_dir, device)
-    seen = set() if elsewhere else {*model.config.train, *model.config.validation}
+    seen = set() if elsewhere else {*model.config.train, *(() if validated else model.config.validation)}
     measured = [case for case in cases if case.id not in seen]
     counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
     results = []

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,12 @@ from ..data.plan import Plan
 from ..data.sampler import Batch, PatchSampler
 from ..inference.model import forward
 from ..networks.freeze import learn
-from ..schedules.course import Course
+from ..schedules.course import Course, Stage
 from ..schedules.patches import Patch
 from ..tasks import Learning
 from .config import OptimiserConfig, RunConfig, StartConfig
-from .events import Event, StepDone
+from .events import Event, Said, StepDone
+from .memory import MemoryLimit, gave_out
 
 Validate = Callable[["Trainee", float, float], Iterator[Event]]
 _AUGMENT, _TASK = 2, 3
@@ -91,6 +93,7 @@ def fit(
     config: RunConfig,
     clock: Clock,
     validate: Validate,
+    limit: MemoryLimit | None = None,
 ) -> Iterator[Event]:
     """Train until the budget is used up.
 
@@ -106,35 +109,43 @@ def fit(
         Runs; whoever pauses stops it.
     validate : callable
         ``validate(trainee, progress, seconds)`` yields events; called after each step, it decides itself.
+    limit : MemoryLimit or None
+        What a step may hold. A step that runs out of memory is taken again with less, and so are all after it.
 
     Yields
     ------
     Event
-        A `StepDone` whose loss is still a tensor on the device (the reader pays for the copy), and what `validate`
-        says.
+        A `StepDone` whose loss is still a tensor on the device (the reader pays for the copy), what `validate` says,
+        and a `Said` where the memory was not enough.
+
+    Raises
+    ------
+    UserError
+        If the memory is not enough for the smallest step.
     """
-    device = next(trainee.network.parameters()).device
+    limit = limit or MemoryLimit(plan.divisor)
     while (progress := fraction_done(trainee.step, clock.seconds, config)) < 1:
         rate = rate_at(progress, config.optimiser)
-        stage = course.at(progress, trainee.step, trainee.samples, config.seed)
-        batch = sampler.draw(stage, trainee.step, config.seed)
-        images, labels = _changed(batch, stage.patch, plan, config, trainee.step, device)
-        generator = _generator(config.seed, trainee.step, _TASK)
-        inputs, targets = task.prepare(images, labels, trainee.network, progress, generator)
-        loss = task.loss(forward(trainee.network, inputs), targets)
-        _update(trainee, loss, rate, rate * carried_share(progress, config.start), config.optimiser)
+        stage = limit.within(course.at(progress, trainee.step, trainee.samples, config.seed), trainee.step)
+        backward = partial(_backward, trainee, task, sampler, stage, plan, config, progress)
+        learned = _if_memory_allows(backward, trainee.optimiser)
+        if learned is None:
+            yield Said(limit.lower(stage, trainee.step))
+            continue
+        loss, batch = learned
+        _update(trainee, rate, rate * carried_share(progress, config.start), config.optimiser)
         trainee.step += 1
-        trainee.samples += len(images)
+        trainee.samples += len(batch.images)
         progress, seconds = fraction_done(trainee.step, clock.seconds, config), clock.seconds
         yield StepDone(
             step=trainee.step,
             progress=progress,
-            loss=loss.detach(),  # type: ignore[arg-type]
+            loss=loss,  # type: ignore[arg-type]
             rate=rate,
             seconds=seconds,
             epoch=batch.epoch,
             patch=stage.patch,
-            batch=len(images),
+            batch=len(batch.images),
             active_cases=len(stage.cases),
             samples=trainee.samples,
         )
@@ -160,6 +171,43 @@ def carried_share(progress: float, settings: StartConfig) -> float:
     return settings.rate * (min(1.0, progress / settings.warmup) if settings.warmup else 1.0)
 
 
+def _backward(
+    trainee: Trainee,
+    task: Learning,
+    sampler: PatchSampler,
+    stage: Stage,
+    plan: Plan,
+    config: RunConfig,
+    progress: float,
+) -> tuple[Tensor, Batch]:
+    """Draw the batch of a step, leave its gradients in the network, and return its loss."""
+    device = next(trainee.network.parameters()).device
+    batch = sampler.draw(stage, trainee.step, config.seed)
+    images, labels = _changed(batch, stage.patch, plan, config, trainee.step, device)
+    generator = _generator(config.seed, trainee.step, _TASK)
+    inputs, targets = task.prepare(images, labels, trainee.network, progress, generator)
+    loss = task.loss(forward(trainee.network, inputs), targets)
+    trainee.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach(), batch
+
+
+def _if_memory_allows(
+    backward: Callable[[], tuple[Tensor, Batch]], optimiser: Optimizer
+) -> tuple[Tensor, Batch] | None:
+    """Call `backward`; None, and all it took given back, if the memory was not enough. No weight has changed then."""
+    try:
+        return backward()
+    except (MemoryError, RuntimeError) as error:
+        if not gave_out(error):
+            raise
+    # outside the handler, where the error no longer holds on to what was computed
+    optimiser.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
 def _changed(
     batch: Batch, patch: Patch, plan: Plan, config: RunConfig, step: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
@@ -178,11 +226,9 @@ def _generator(seed: int, step: int, purpose: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 1_000_003 + step) * 8 + purpose)
 
 
-def _update(trainee: Trainee, loss: Tensor, rate: float, carried_rate: float, settings: OptimiserConfig) -> None:
+def _update(trainee: Trainee, rate: float, carried_rate: float, settings: OptimiserConfig) -> None:
     for group in trainee.optimiser.param_groups:
         group["lr"] = carried_rate if group["carried"] else rate
-    trainee.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
     if settings.clip is not None:
         nn.utils.clip_grad_norm_(_learning(trainee.network), settings.clip)
     trainee.optimiser.step()

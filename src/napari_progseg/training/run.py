@@ -30,6 +30,7 @@ from .course import course_of, scheduled
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
+from .memory import MEMORY, MemoryLimit
 from .starts import source_weights, take_over
 from .watch import CONFIG, beat, is_alive, read_request, request
 
@@ -52,6 +53,21 @@ def create_run(project: Project, config: RunConfig) -> Path:
         If a case is unknown or has no labels, no case is given, the device is not there, or the run to start from is
         not there or has decided a setting otherwise.
     """
+    refuse_impossible(project, config)
+    numbers = [int(run.name.split("-")[0]) for run in project.runs() if run.name.split("-")[0].isdigit()]
+    run_dir = project.runs_dir / f"{max(numbers, default=0) + 1:04d}-{config.name}"
+    write_json(run_dir / CONFIG, config.model_dump(mode="json"))
+    return run_dir
+
+
+def refuse_impossible(project: Project, config: RunConfig) -> None:
+    """Refuse settings that the project, its runs or this machine cannot satisfy.
+
+    Raises
+    ------
+    UserError
+        As `create_run` does.
+    """
     choose_device(config.device)
     if not config.train:
         raise UserError("a run needs at least one training case; nothing was started; complete the labels of a case")
@@ -60,10 +76,6 @@ def create_run(project: Project, config: RunConfig) -> Path:
             raise UserError(f"case {case} has no labels; nothing was started; label it or leave it out")
     if config.init is not None:
         refuse_contradictions(config, source_weights(project.runs_dir, config.init).plan)
-    numbers = [int(run.name.split("-")[0]) for run in project.runs() if run.name.split("-")[0].isdigit()]
-    run_dir = project.runs_dir / f"{max(numbers, default=0) + 1:04d}-{config.name}"
-    write_json(run_dir / CONFIG, config.model_dump(mode="json"))
-    return run_dir
 
 
 def start(run_dir: Path, *, low_priority: bool = False, threads: int | None = None) -> None:
@@ -158,7 +170,8 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     if course.changes:
         yield from log.add(scheduled(course))
     clock.run()
-    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator)
+    limit = MemoryLimit(plan.divisor, run_dir / MEMORY)
+    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator, limit)
     answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
     stopped = False
     try:
@@ -240,6 +253,13 @@ def _plan(run_dir: Path, project: Project, config: RunConfig) -> Plan:
     path = run_dir / PLAN
     if path.exists():
         return Plan.model_validate(read_json(path))
+    plan = plan_for(project, config)
+    write_json(path, plan.model_dump(mode="json"))
+    return plan
+
+
+def plan_for(project: Project, config: RunConfig) -> Plan:
+    """Look at the training cases and decide what the settings leave open."""
     source = None if config.init is None else source_weights(project.runs_dir, config.init).plan
     # restoration reads scans in any state, and labels that are not finished may be faulty
     read = {case.id for case in project.completed} if config.task == "restoration" else set(config.train)
@@ -248,6 +268,4 @@ def _plan(run_dir: Path, project: Project, config: RunConfig) -> Plan:
         volume = project.volume(case)
         labels = project.labels(case) if case in read else None
         facts.append(facts_of(case, volume, labels.labels if labels else None, project.case(case).modality))
-    plan = make_plan(facts, config, project.classes, source)
-    write_json(path, plan.model_dump(mode="json"))
-    return plan
+    return make_plan(facts, config, project.classes, source)
