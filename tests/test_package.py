@@ -34,7 +34,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("io",),
     ("samples",),
     ("similarity",),
-    ("project", "case", "classes", "enrolment", "manifest", "matching", "data.splits"),
+    ("project", "predictions", "case", "classes", "enrolment", "manifest", "matching", "data.splits"),
     ("schedules",),
     ("data.plan",),
     ("networks",),

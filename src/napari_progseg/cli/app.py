@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from ..errors import UserError
 from . import adapt as adapting
-from . import files, machine, models, runs, study
+from . import files, finish, machine, models, runs, study
 from . import rank as ranking
 from . import train as training
 
@@ -67,6 +67,8 @@ for command in (
     runs.stop,
     models.predict,
     models.evaluate,
+    finish.predict_all,
+    finish.export,
     machine.demo,
     machine.doctor,
     files.sample,
