@@ -44,6 +44,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("shape",),
     ("studies",),
+    ("summary",),
     ("doctor",),
     ("cli",),
     ("gui",),

@@ -69,6 +69,7 @@ for command in (
     models.evaluate,
     finish.predict_all,
     finish.export,
+    finish.report,
     machine.demo,
     machine.doctor,
     files.sample,

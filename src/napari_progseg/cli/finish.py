@@ -78,6 +78,25 @@ def export(
         raise typer.Exit(BAD_INPUT)
 
 
+def report(
+    project: ProjectFolder,
+    out: Annotated[Path | None, typer.Option(help="HTML file; PROJECT/report.html if not said.")] = None,
+    run: Run = None,
+    dice: Annotated[bool, typer.Option("--dice/--no-dice", help="Measure the run; predicts completed cases.")] = True,
+    device: Device = "auto",
+) -> None:
+    """Write one HTML file: patients, effort, models, Dice on cases not learned from, and a Methods paragraph."""
+    from ..project import Project
+    from ..summary.report import NAME, summarise, write_report
+    from .progress import fraction_bar
+
+    opened = Project.open(project)
+    chosen = None if run is None else _run(opened, run)
+    with fraction_bar() as bar:
+        summary = summarise(opened, chosen, with_dice=dice, device=device, progress=bar)
+    typer.echo(f"report: {write_report(opened, summary, out or opened.root / NAME)}")
+
+
 def _run(project: Project, text: str | None) -> Path:
     from ..training.adapt import source_run
     from ..training.starts import find_run
