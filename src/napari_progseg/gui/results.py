@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from .adapted import BeforeAfter
 from .curves import Curves
 from .desk import Desk
+from .finish import Finish
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
 from .stages import Stages
@@ -45,6 +46,7 @@ class Results(QWidget):
         self.curves = Curves()
         self.stages = Stages()
         self.adapted = BeforeAfter(desk)
+        self.finish = Finish(desk)
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
@@ -55,6 +57,7 @@ class Results(QWidget):
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
         column.addWidget(self.adapted)
+        column.addWidget(self.finish)
         column.addWidget(self.said)
         column.addStretch(1)
         outer = QVBoxLayout(self)
