@@ -13,7 +13,6 @@ import pytest
 from napari_progseg.errors import UserError
 from napari_progseg.inference import whole_project
 from napari_progseg.inference.model import TrainedModel
-from napari_progseg.inference.predict import entropies
 from napari_progseg.inference.whole_project import Outcome, Place, predict_project
 from napari_progseg.predictions import Predictions
 from napari_progseg.project import CaseState, Project
@@ -143,8 +142,3 @@ def test_a_model_of_other_classes_is_refused_before_anything_is_written(
     with pytest.raises(UserError, match="nothing was predicted"):
         list(predict_project(model_of(classes=(LabelClass("liver", (1,)),)), project))
     assert not Predictions(project).folder.exists()
-
-
-def test_entropy_counts_possible_voxels_alone() -> None:
-    found = entropies(np.array([[0.0, 0.04, 0.5, 1.0]], np.float32))
-    np.testing.assert_allclose(found, [1, 0], atol=1e-4)

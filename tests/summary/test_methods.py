@@ -30,7 +30,7 @@ def test_a_plain_run_states_its_settings_and_cites_its_network_alone(config_of: 
         "A 2D U-Net (MONAI DynUNet) for bone",
         "4 to 8 features",
         "intensities from 0 to 100 HU",
-        "It learned from 2 patients, with 1 others for validation, in batches of 4 patches of 16×16 voxels",
+        "It learned from 2 patients, with 1 other for validation, in batches of 4 patches of 16×16 voxels",
         "AdamW at a learning rate of 0.002",
         "for 40 steps (2.0 min)",
     ):

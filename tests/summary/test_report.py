@@ -56,8 +56,8 @@ def test_dice_is_measured_on_completed_cases_that_the_run_has_not_learned_from(
         ("e", "1.000", "began as a prediction"),
     ]
     section = next(each for each in report.sections if each.title == "Dice of 0001-first")
-    assert "1.000 (95 % interval over 2 patients" in section.paragraphs[0]
-    assert "Without them: 1.000 (95 % interval over 1 patients" in section.paragraphs[1]
+    assert "mean Dice 1.000 (95 % interval 1.000 to 1.000, 2 patients)" in section.paragraphs[0]
+    assert "Without them: 1.000 (95 % interval 1.000 to 1.000, 1 patient)" in section.paragraphs[1]
 
 
 @pytest.mark.usefixtures("threshold")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,23 +19,6 @@ OVERLAP = 0.5
 _SLICES = 32
 _SLICE_VOXELS = 32 * 64 * 64
 _SLAB_PATCHES = 3
-_POSSIBLE = 0.05
-
-
-class Doubted(NamedTuple):
-    """A predicted volume and how unsure the model was.
-
-    Parameters
-    ----------
-    label_map : LabelMap
-        Label values, (Z, Y, X), on the volume's grid.
-    unsure : float or None
-        Mean entropy over the voxels that may belong to a class, 0 to 1 bit, so that neither the field of view nor the
-        size of the structure counts; None where no voxel may.
-    """
-
-    label_map: LabelMap
-    unsure: float | None
 
 
 def predict_volume(
@@ -45,6 +27,7 @@ def predict_volume(
     *,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    seen: Callable[[Box, NDArray[np.float32]], None] | None = None,
 ) -> LabelMap:
     """Segment a volume without clicks.
 
@@ -58,37 +41,26 @@ def predict_volume(
         Called with the fraction done, 0 to 1.
     cancelled : callable or None
         Asked between parts; once it says True, the labels so far are returned.
+    seen : callable or None
+        Called with every region of the image and the class probabilities there, (classes, *region).
 
     Returns
     -------
     LabelMap
         Label values, (Z, Y, X), on the volume's grid.
     """
-    return predict_and_doubt(model, volume, progress=progress, cancelled=cancelled).label_map
-
-
-def predict_and_doubt(
-    model: TrainedModel,
-    volume: Volume,
-    *,
-    progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> Doubted:
-    """Segment a volume without clicks, and say how sure the model is; parameters as of `predict_volume`."""
     prepared = prepare(volume, model.plan)
     labels = np.zeros(volume.image.shape, label_type(model.classes))
     depth = prepared.shape[0]
-    bits, voxels = 0.0, 0
     for region, values, done in _parts(model, prepared):
         labels[region] = to_labels(values, model.classes)
-        entropy = entropies(values)
-        bits, voxels = bits + float(entropy.sum(dtype=np.float64)), voxels + entropy.size
+        if seen is not None:
+            seen(region, values)
         if progress is not None:
             progress(done / depth)
         if cancelled is not None and cancelled():
             break
-    label_map = LabelMap(labels, volume.geometry, {each.value: each.name for each in model.classes})
-    return Doubted(label_map, bits / voxels if voxels else None)
+    return LabelMap(labels, volume.geometry, {each.value: each.name for each in model.classes})
 
 
 def slice_probabilities(model: TrainedModel, prepared: Prepared, slices: list[int]) -> Tensor:
@@ -133,12 +105,6 @@ def to_labels(probabilities: NDArray[np.float32], classes: tuple[LabelClass, ...
         return (probabilities[0] >= 0.5) * values[0]  # type: ignore[no-any-return]
     best = probabilities.argmax(axis=0)
     return np.where(probabilities.max(axis=0) >= 0.5, values[best], values.dtype.type(0))
-
-
-def entropies(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the entropies in bits, (N,), of those class probabilities, any shape, that are at least 0.05."""
-    p = np.minimum(probabilities[probabilities >= _POSSIBLE], np.float32(1 - 1e-6))
-    return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)), np.float32)
 
 
 def label_type(classes: tuple[LabelClass, ...]) -> type[np.uint8] | type[np.uint16]:

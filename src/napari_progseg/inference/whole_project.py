@@ -11,8 +11,9 @@ from ..errors import UserError
 from ..predictions import ModelIdentity, Prediction, Predictions
 from ..project import CaseState, Project
 from ..storage.atomic import CannotWriteError
+from .entropy import MeanEntropy
 from .model import TrainedModel
-from .predict import predict_and_doubt
+from .predict import predict_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def _outcome(
 
     try:
         volume = project.volume(place.case)
-        found = predict_and_doubt(model, volume, progress=part_done, cancelled=ended)
+        entropy = MeanEntropy()
+        found = predict_volume(model, volume, progress=part_done, cancelled=ended, seen=entropy.add)
         if ended():
             return None
         record = Prediction(
@@ -115,12 +117,12 @@ def _outcome(
             run=model.name,
             step=model.step,
             model_sha256=model.sha256,
-            unsure=found.unsure,
+            unsure=entropy.bits,
             dice=model.dice,
             seconds=time.perf_counter() - began,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        return Outcome(place.case, predictions.save(found.label_map, record))
+        return Outcome(place.case, predictions.save(found, record))
     except CannotWriteError:
         raise
     except UserError as error:

@@ -116,7 +116,8 @@ def _images(plan: Plan) -> Statement:
 def _patients(config: RunConfig, plan: Plan) -> Statement:
     patch = "×".join(map(str, plan.patch))
     unit = "scans without labels" if config.task == "restoration" else "patients"
-    checked = f", with {len(config.validation)} others for validation" if config.validation else ""
+    others = len(config.validation)
+    checked = f", with {others} other{'s' * (others != 1)} for validation" if others else ""
     changed = (
         "random rotation, scaling, shift, elastic deformation and changes of intensity"
         if config.augment.enabled

@@ -208,7 +208,7 @@ def _dice_told(found: Accuracy) -> tuple[str, ...]:
             f"{_with_ends(independent)}."
         )
     if every is not None and every.n < FEWEST_PAIRS:
-        told.append(f"{every.n} patients are few: an interval of so few is a rough guide.")
+        told.append("An interval over so few patients is a rough guide.")
     return tuple(told)
 
 
@@ -232,4 +232,5 @@ def _number(value: float | None) -> str:
 def _with_ends(interval: Interval | None) -> str:
     if interval is None:
         return "n/a"
-    return f"{interval.mean:.3f} (95 % interval over {interval.n} patients {interval.low:.3f} to {interval.high:.3f})"
+    patients = f"{interval.n} patient{'s' * (interval.n != 1)}"
+    return f"{interval.mean:.3f} (95 % interval {interval.low:.3f} to {interval.high:.3f}, {patients})"
