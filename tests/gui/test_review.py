@@ -37,7 +37,7 @@ def store(project: Project, case: str, unsure: float | None, value: int) -> None
 @pytest.fixture
 def patients(dock, project, qtbot):
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: len(dock.patients.review.queue) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.patients.review.queue) == 2, timeout=20_000)
     return dock.patients
 
 
@@ -60,7 +60,8 @@ def test_the_filter_shows_what_is_to_be_reviewed_the_least_sure_first(patients) 
     assert len(shown(patients)) == 4
 
 
-def test_words_of_the_state_find_it_too(patients) -> None:
+def test_words_of_the_state_find_it_too(patients, dock, qtbot) -> None:
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=30_000)
     patients.filter.setText("to review")
     assert sorted(shown(patients)) == ["case-1", "case-2"]
 
@@ -72,7 +73,7 @@ def test_nothing_to_review_is_no_choice(dock, project) -> None:
 
 def test_an_opened_patient_shows_its_prediction_and_who_made_it(patients, dock, qtbot) -> None:
     open_case(dock, qtbot, "case-2")
-    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=20_000)
     assert np.unique(dock.desk.case.predicted).tolist() == [0, 2]
     assert dock.desk.case.source == "run 0007 · step 1\u202f200 · Dice 0.87 on validation"
     assert not dock.desk.case.labels.any()
@@ -81,7 +82,7 @@ def test_an_opened_patient_shows_its_prediction_and_who_made_it(patients, dock, 
 
 def test_a_completed_patient_does_not_show_an_old_prediction(patients, dock, qtbot) -> None:
     open_case(dock, qtbot, "case-0")
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert not dock.desk.case.has_prediction
 
 
@@ -93,7 +94,7 @@ def test_accept_and_completed_open_the_next_until_all_are_reviewed(patients, doc
         dock.annotate.accept.click()
         dock.annotate.completed.click()
         qtbot.waitUntil(lambda case=case: project_state(project, case) is CaseState.COMPLETED, timeout=30_000)
-    qtbot.waitUntil(lambda: not patients.review.on, timeout=5000)
+    qtbot.waitUntil(lambda: not patients.review.on, timeout=20_000)
     assert not patients.to_review.isChecked()
     assert "All predictions are reviewed" in dock.banner.label.text()
     assert len(shown(patients)) == 4
@@ -106,18 +107,18 @@ def project_state(project: Project, case: str) -> CaseState:
 
 def test_completed_stays_where_it_is_while_nobody_reviews(patients, dock, project, qtbot) -> None:
     open_case(dock, qtbot, "case-2")
-    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=20_000)
     dock.annotate.accept.click()
     dock.annotate.completed.click()
     qtbot.waitUntil(lambda: len(patients.review.queue) == 1, timeout=30_000)
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert dock.desk.case.id == "case-2"
 
 
 def test_a_running_training_does_not_replace_what_is_reviewed(patients, dock, qtbot) -> None:
     patients.to_review.click()
     open_case(dock, qtbot, "case-2")
-    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=20_000)
     before = dock.desk.case.predicted.copy()
     dock.desk.runs.run = Path("0009-live")
     live = Preview(40, "case-2", np.ones(SHAPE, np.uint8))
@@ -132,12 +133,12 @@ def test_a_damaged_prediction_is_not_shown(patients, dock, project, qtbot) -> No
     mask = Predictions(project).mask("case-2")
     mask.write_bytes(mask.read_bytes()[:50])
     open_case(dock, qtbot, "case-2")
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert not dock.desk.case.has_prediction
 
 
 def test_a_new_prediction_joins_the_queue(patients, dock, project, qtbot) -> None:
     store(project, "case-3", None, 1)
     dock.results.finish.predicted.emit()
-    qtbot.waitUntil(lambda: patients.review.queue[0].case == "case-3", timeout=5000)
+    qtbot.waitUntil(lambda: patients.review.queue[0].case == "case-3", timeout=20_000)
     assert patients.to_review.text() == "To review (3)"
