@@ -14,7 +14,7 @@ from ..io.inspect import Finding, inspect_path
 from ..predictions import Prediction
 from ..project import Case, CaseState, Project
 from ..volume import LabelClass
-from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR
+from .theme import AGREED_COLOUR, EXTRA_COLOUR
 from .wording import run_number, size_text, spacing_text
 
 STATE_COLOURS = {
@@ -23,7 +23,7 @@ STATE_COLOURS = {
     CaseState.COMPLETED: AGREED_COLOUR,
     CaseState.FLAGGED: EXTRA_COLOUR,
 }
-REVIEW_MARK = "◇"
+REVIEW_MARK, REVIEW_COLOUR = "◇", "#56B4E9"
 STATE_MARKS = {
     CaseState.NOT_STARTED: "○",
     CaseState.IN_PROGRESS: "◐",
@@ -219,7 +219,7 @@ class CaseTable(QAbstractTableModel):
 
     def _colour(self, row: CaseRow, column: int) -> QColor | None:
         if column == STATE:
-            return QColor(MISSED_COLOUR if _shows_review(row) else STATE_COLOURS[row.case.state])
+            return QColor(REVIEW_COLOUR if _shows_review(row) else STATE_COLOURS[row.case.state])
         if column == GRID:
             return QColor(EXTRA_COLOUR if row.problems else AGREED_COLOUR)
         return None

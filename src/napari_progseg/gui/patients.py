@@ -96,7 +96,7 @@ class Patients(QStackedWidget):
         self.similar.setText("≈")
         self.similar.setToolTip("Sort by how much the images are like the others, similar ones first; reads all scans")
         self.similar.clicked.connect(self._sort_by_similarity)
-        self.to_review = QToolButton()
+        self.to_review = QPushButton()
         self.to_review.setCheckable(True)
         self.to_review.setToolTip(
             "Show what is predicted and not completed, the least sure first; Completed then opens the next"

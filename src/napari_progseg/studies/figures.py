@@ -119,6 +119,7 @@ def validation_curves(name: str, caption: str, curves: Mapping[str, Sequence[Poi
         axes.plot([x for x, _ in known], [y for _, y in known], marker="o", markersize=3.5, linewidth=1.6, label=label)
     axes.set_xlabel("minutes of training")
     axes.set_ylabel("validation Dice")
+    axes.set_xlim(left=0)
     axes.set_ylim(0, 1)
     _legend_beside(axes)
     return Figure(name, caption, png_of(drawing))
