@@ -38,6 +38,7 @@ def store(project: Project, case: str, unsure: float | None, value: int) -> None
 def patients(dock, project, qtbot):
     dock.open_project(project.root)
     qtbot.waitUntil(lambda: len(dock.patients.review.queue) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=30_000)
     return dock.patients
 
 
@@ -60,8 +61,7 @@ def test_the_filter_shows_what_is_to_be_reviewed_the_least_sure_first(patients) 
     assert len(shown(patients)) == 4
 
 
-def test_words_of_the_state_find_it_too(patients, dock, qtbot) -> None:
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=30_000)
+def test_words_of_the_state_find_it_too(patients) -> None:
     patients.filter.setText("to review")
     assert sorted(shown(patients)) == ["case-1", "case-2"]
 
