@@ -90,7 +90,7 @@ class Project:
         """
         root = Path(root).resolve()
         loaded = manifest.load(root)
-        for folder in (root, root / "labels"):
+        for folder in (root, root / "labels", root / "predictions"):
             remove_stale(folder)
         return cls(root, loaded)
 

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from ..errors import UserError
 from . import adapt as adapting
-from . import files, machine, models, runs, study
+from . import files, finish, machine, models, runs, study
 from . import forecast as forecasting
 from . import rank as ranking
 from . import suggest as suggesting
@@ -70,6 +70,9 @@ for command in (
     models.predict,
     models.evaluate,
     forecasting.forecast,
+    finish.predict_all,
+    finish.export,
+    finish.report,
     machine.demo,
     machine.doctor,
     files.sample,

@@ -277,7 +277,7 @@ class OpenCase(QObject):
         entry = self.history.record("accept")
         entry.boxes.append(box)
         self._labels_changed()
-        self.edited.emit("accept", self.history.clicks, "")
+        self.edited.emit("accept", self.history.clicks, self.source)
         self.changed.emit()
         return entry
 

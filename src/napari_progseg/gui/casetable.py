@@ -10,11 +10,12 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QColor
 
 from ..io.inspect import Finding, inspect_path
+from ..predictions import Prediction
 from ..project import Case, CaseState, Project
 from ..volume import LabelClass
 from .background import Flag
 from .theme import AGREED_COLOUR, EXTRA_COLOUR
-from .wording import size_text, spacing_text
+from .wording import run_number, size_text, spacing_text
 
 STATE_COLOURS = {
     CaseState.NOT_STARTED: "#8A8A8A",
@@ -22,6 +23,7 @@ STATE_COLOURS = {
     CaseState.COMPLETED: AGREED_COLOUR,
     CaseState.FLAGGED: EXTRA_COLOUR,
 }
+REVIEW_MARK, REVIEW_COLOUR = "◇", "#56B4E9"
 STATE_MARKS = {
     CaseState.NOT_STARTED: "○",
     CaseState.IN_PROGRESS: "◐",
@@ -31,7 +33,7 @@ STATE_MARKS = {
 HEADINGS = ("", "Case", "Type", "Size", "Classes", "Dice", "Grid")
 STATE, NAME, MODALITY, SIZE, CLASSES, DICE, GRID = range(len(HEADINGS))
 _TIPS = {
-    STATE: "State: ○ not started, ◐ in progress, ● completed, ⚑ flagged",
+    STATE: "State: ○ not started, ◇ predicted and to review, ◐ in progress, ● completed, ⚑ flagged",
     SIZE: "Voxels along z × y × x",
     CLASSES: "How many of the project's classes are labelled",
     DICE: "Newest known Dice of this case, averaged over classes",
@@ -49,6 +51,8 @@ class CaseRow:
     labels: Finding | None = None
     problems: tuple[str, ...] = field(default=())
     rank: int | None = None
+    waiting: Prediction | None = None  # for review
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,19 @@ class CaseTable(QAbstractTableModel):
         self.rows.sort(key=lambda row: row.rank or len(places) + 1)
         self.endResetModel()
 
+    def set_queue(self, queue: Sequence[Prediction]) -> None:
+        """Take in what is to be reviewed, in this order."""
+        turns = {each.case: (turn, each) for turn, each in enumerate(queue, 1)}
+        for row in self.rows:
+            row.turn, row.waiting = turns.get(row.case.id, (0, None))
+        self._all_changed()
+
+    def order_for_review(self) -> None:
+        """List what is to be reviewed first, by its turn."""
+        self.beginResetModel()
+        self.rows.sort(key=lambda row: row.turn or len(self.rows) + 1)
+        self.endResetModel()
+
     def describe(self, described: Described) -> None:
         """Take in what reading a case told."""
         for number, row in enumerate(self.rows):
@@ -168,7 +185,7 @@ class CaseTable(QAbstractTableModel):
         image = row.image
         modality = row.case.modality or (image.modality if image else None)
         return {
-            STATE: STATE_MARKS[row.case.state],
+            STATE: REVIEW_MARK if _shows_review(row) else STATE_MARKS[row.case.state],
             NAME: row.case.id,
             MODALITY: (modality or "").upper(),
             SIZE: size_text(image.shape_zyx) if image and image.shape_zyx else "",
@@ -187,7 +204,7 @@ class CaseTable(QAbstractTableModel):
 
     def _tip(self, row: CaseRow, column: int) -> str:
         if column == STATE:
-            return f"{row.case.state}" + (f": {row.case.note}" if row.case.note else "")
+            return state_text(row) + (f": {row.case.note}" if row.case.note else "")
         if column == CLASSES:
             return ", ".join(each.name for each in self._present(row)) or "no labels"
         if column == GRID and row.image is not None:
@@ -197,14 +214,31 @@ class CaseTable(QAbstractTableModel):
         if column == SIZE and row.image is not None and row.image.spacing_zyx_mm:
             return spacing_text(row.image.spacing_zyx_mm)
         ranked = "" if row.rank is None else f"\nSimilarity to the others: rank {row.rank}"
-        return f"{row.case.image}{ranked}\nDouble click or Enter opens it"
+        return f"{row.case.image}{ranked}{_review_tip(row)}\nDouble click or Enter opens it"
 
     def _colour(self, row: CaseRow, column: int) -> QColor | None:
         if column == STATE:
-            return QColor(STATE_COLOURS[row.case.state])
+            return QColor(REVIEW_COLOUR if _shows_review(row) else STATE_COLOURS[row.case.state])
         if column == GRID:
             return QColor(EXTRA_COLOUR if row.problems else AGREED_COLOUR)
         return None
+
+
+def state_text(row: CaseRow) -> str:
+    """Write the state of a case in words, such as ``not started, to review``."""
+    return f"{row.case.state}, to review" if row.waiting is not None else str(row.case.state)
+
+
+def _shows_review(row: CaseRow) -> bool:
+    return row.waiting is not None and row.case.state is CaseState.NOT_STARTED
+
+
+def _review_tip(row: CaseRow) -> str:
+    if row.waiting is None:
+        return ""
+    unsure = row.waiting.unsure
+    how = "it found nothing" if unsure is None else f"mean entropy {unsure:.2f} (0 is sure, 1 is not)"
+    return f"\nTo review: predicted by {run_number(row.waiting.run)}, {how}; turn {row.turn}"
 
 
 class Filtered(QSortFilterProxyModel):
@@ -215,6 +249,12 @@ class Filtered(QSortFilterProxyModel):
         self.setSourceModel(table)
         self.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._wanted = ""
+        self._only_review = False
+
+    def keep_to_review(self, only: bool) -> None:
+        """Show only what is to be reviewed, or all."""
+        self._only_review = only
+        self.invalidateFilter()
 
     def keep(self, text: str) -> None:
         """Filter by a text."""
@@ -224,4 +264,5 @@ class Filtered(QSortFilterProxyModel):
     def filterAcceptsRow(self, number: int, parent: QModelIndex) -> bool:  # noqa: N802  Qt's name
         """Say whether a row is kept."""
         row = self.sourceModel().rows[number]
-        return self._wanted in f"{row.case.id} {row.case.state} {row.case.modality or ''}".casefold()
+        fits = self._wanted in f"{row.case.id} {state_text(row)} {row.case.modality or ''}".casefold()
+        return fits and (row.waiting is not None or not self._only_review)

@@ -72,6 +72,7 @@ class Desk(QObject):
         self._opening: Job | None = None
         self._asked_preview: tuple[Path, str] | None = None
         self._closed = False
+        self.reviewing = False  # the stored prediction on screen stays, whatever a training shows
         self._connect()
         self._prepare()
 
@@ -332,7 +333,7 @@ class Desk(QObject):
         if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
             return
         # a mask that came from the user's clicks or choice is theirs; training never replaces it
-        if case.started or case.history.clicks:
+        if case.started or case.history.clicks or self.reviewing:
             return
         source = f"{run_number(self.runs.run.name)} · step {thousands(preview.step)}"
         if preview.labels.size > LARGE_VOXELS and case.tally is not None:

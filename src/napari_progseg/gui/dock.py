@@ -57,6 +57,7 @@ class ProgSegDock(QWidget):
         self.footer = Footer(self.desk.runs)
         self.tabs = self._make_tabs()
         self.patients.learn.pressed.connect(self._learn_from_all)
+        self.results.finish.predicted.connect(self.patients.review.refresh)
         self.train.minutes.valueChanged.connect(self.patients.learn.set_minutes)
         self.patients.learn.set_minutes(self.train.minutes.value())
         self.setMinimumWidth(360)

@@ -196,3 +196,38 @@ def status(run_dir: Path) -> Any:
 def has_model(run_dir: Path) -> bool:
     """Say whether a run holds a checkpoint that can answer."""
     return any((run_dir / "checkpoints" / name).exists() for name in ("best.json", "last.json"))
+
+
+def predict_project(
+    project: Project, run_dir: Path, progress: Callable[[Any], None], cancelled: Callable[[], bool]
+) -> Iterator[Any]:
+    """Predict all cases that are not completed; yields an `Outcome` each, `progress` gets the `Place`."""
+    from ..inference.model import load_trained as load
+    from ..inference.whole_project import predict_project as predict
+
+    yield from predict(load(run_dir), project, progress=progress, cancelled=cancelled)
+
+
+def export_project(
+    project: Project,
+    out: Path,
+    cases: Sequence[str] | None,
+    predictions: bool,
+    run_dir: Path | None,
+    cancelled: Callable[[], bool],
+) -> Iterator[Any]:
+    """Write labels, predictions and a model into a new folder; yields `inference.export.Exported`."""
+    from ..inference.export import export_project as export
+
+    return export(project, out, cases=cases, predictions=predictions, run=run_dir, cancelled=cancelled)
+
+
+def write_report(
+    project: Project, run_dir: Path | None, progress: Callable[[float], None], cancelled: Callable[[], bool]
+) -> Path | None:
+    """Measure a run and write the report of the project; None if that was cancelled."""
+    from ..summary.report import NAME, summarise
+    from ..summary.report import write_report as write
+
+    summary = summarise(project, run_dir, progress=progress, cancelled=cancelled)
+    return None if cancelled() else write(project, summary, project.root / NAME)

@@ -30,6 +30,7 @@ from .learn import LearnFromAll
 from .newproject import NewProject
 from .nextcase import NextCase
 from .parts import GRID, heading, note
+from .review import Review
 from .upcoming import Upcoming
 from .wording import counted
 
@@ -46,6 +47,7 @@ class Patients(QStackedWidget):
         self._reading: Job | None = None
         self.table = CaseTable()
         self.rows = Filtered(self.table)
+        self.review = Review(desk)
         self.form = NewProject()
         self.form.chosen.connect(self._create)
         self.form.cancelled.connect(self._leave_form)
@@ -59,6 +61,8 @@ class Patients(QStackedWidget):
         desk.keeper.saved.connect(self._saved)
         desk.runs.listed.connect(self.refresh)
         desk.busy_changed.connect(self._busy_changed)
+        self.review.changed.connect(self._review_changed)
+        self._review_changed()
         self.refresh()
 
     def _empty_page(self) -> QWidget:
@@ -95,9 +99,16 @@ class Patients(QStackedWidget):
         self.similar.setText("≈")
         self.similar.setToolTip("Sort by how much the images are like the others, similar ones first; reads all scans")
         self.similar.clicked.connect(self._sort_by_similarity)
+        self.to_review = QPushButton()
+        self.to_review.setCheckable(True)
+        self.to_review.setToolTip(
+            "Show what is predicted and not completed, the least sure first; Completed then opens the next"
+        )
+        self.to_review.clicked.connect(self.review.switch)
         top = QHBoxLayout()
         top.setSpacing(GRID // 2)
         top.addWidget(self.filter, 1)
+        top.addWidget(self.to_review)
         top.addWidget(self.similar)
         self.view = QTableView()
         self.view.setModel(self.rows)
@@ -194,6 +205,19 @@ class Patients(QStackedWidget):
         self.similar.setEnabled(True)
 
     # --- state --------------------------------------------------------------------------------------------------
+
+    def _review_changed(self) -> None:
+        """Show the queue, and only it while it is worked through."""
+        queue, on = self.review.queue, self.review.on
+        self.table.set_queue(queue)
+        self.rows.keep_to_review(on)
+        self.to_review.setText(f"To review ({len(queue)})" if queue else "To review")
+        self.to_review.setEnabled(on or bool(queue))
+        self.to_review.setChecked(on)
+        if on:
+            self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+            self.table.order_for_review()
+            self.view.selectRow(0)
 
     def _project_changed(self) -> None:
         project = self._desk.project

@@ -17,6 +17,7 @@ from .adapted import BeforeAfter
 from .clickmeter import ClickMeter
 from .curves import Curves
 from .desk import Desk
+from .finish import Finish
 from .howmany import HowMany
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
@@ -48,6 +49,7 @@ class Results(QWidget):
         self.adapted = BeforeAfter(desk)
         self.meter = ClickMeter(desk)
         self.how_many = HowMany(desk)
+        self.finish = Finish(desk)
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
@@ -57,7 +59,7 @@ class Results(QWidget):
         column.addLayout(self._case_part())
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
-        for widget in (self.adapted, self.meter, self.how_many):
+        for widget in (self.adapted, self.meter, self.how_many, self.finish):
             column.addWidget(widget)
         column.addWidget(self.said)
         column.addStretch(1)

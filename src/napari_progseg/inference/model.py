@@ -35,6 +35,8 @@ class TrainedModel:
         Optimiser steps behind it.
     dice : float or None
         Mean validation Dice of this checkpoint.
+    sha256 : str
+        Of the file of weights; empty where they come from no file.
     """
 
     network: nn.Module
@@ -44,6 +46,7 @@ class TrainedModel:
     name: str
     step: int
     dice: float | None
+    sha256: str = ""
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
@@ -101,6 +104,8 @@ class Weights:
         Optimiser steps behind them.
     dice : float or None
         Mean validation Dice.
+    sha256 : str
+        Of the file they were read from.
     """
 
     tensors: dict[str, Tensor]
@@ -108,6 +113,7 @@ class Weights:
     config: RunConfig
     step: int
     dice: float | None
+    sha256: str
 
 
 def load_weights(run_dir: Path) -> Weights:
@@ -118,10 +124,11 @@ def load_weights(run_dir: Path) -> Weights:
     UserError
         If the folder holds no usable checkpoint.
     """
-    checkpoint = _best(Path(run_dir))
+    checkpoint = best_checkpoint(Path(run_dir))
     state = checkpoint.state
     plan, config = Plan.model_validate(state["plan"]), RunConfig.model_validate(state["config"])
-    return Weights(checkpoint.tensors["average"], plan, config, state["step"], state["dice"])
+    sha256 = checkpoint.sha256["average"]
+    return Weights(checkpoint.tensors["average"], plan, config, state["step"], state["dice"], sha256)
 
 
 def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
@@ -143,10 +150,19 @@ def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
     network = build_network(weights.plan, seed=0)
     network.load_state_dict(weights.tensors)
     network.to(on).eval().requires_grad_(requires_grad=False)
-    return TrainedModel(network, weights.plan, weights.config, on, run_dir.name, weights.step, weights.dice)
+    return TrainedModel(
+        network, weights.plan, weights.config, on, run_dir.name, weights.step, weights.dice, weights.sha256
+    )
 
 
-def _best(run_dir: Path) -> Checkpoint:
+def best_checkpoint(run_dir: Path) -> Checkpoint:
+    """Read the averaged weights of a run's best checkpoint, else of the newest intact one.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no usable checkpoint.
+    """
     folder = run_dir / "checkpoints"
     pointer = folder / "best.json"
     if pointer.exists():

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,11 +41,14 @@ class Checkpoint:
         Groups such as ``"model"`` and ``"optimizer"``; all tensors on the CPU.
     state : dict
         JSON values that were saved with it.
+    sha256 : dict of str to str
+        Of the file of each group that was read.
     """
 
     folder: Path
     tensors: dict[str, dict[str, Tensor]]
     state: dict[str, Any]
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 class Found(NamedTuple):
@@ -105,7 +108,7 @@ def load_checkpoint(folder: Path, groups: Collection[str] | None = None) -> Chec
         raise DamagedCheckpoint(f"checkpoint {folder} holds no {', '.join(missing)}; choose another checkpoint")
     state = _decoded_state(folder, _verified(folder, _STATE, files))
     tensors = {name: _decoded(folder, _verified(folder, f"{name}.safetensors", files)) for name in wanted}
-    return Checkpoint(folder, tensors, state)
+    return Checkpoint(folder, tensors, state, {name: files[f"{name}.safetensors"][0] for name in wanted})
 
 
 def newest_intact(checkpoints_dir: Path) -> Found:

@@ -15,7 +15,7 @@ from matplotlib.ticker import NullLocator
 
 from ..evaluation.report import Figure, png_of
 from .analysis import Difference, Mean, Rows, Score, patients_of
-from .rows import Row
+from .rows import Point, Row
 
 _STYLE: Any = {
     "axes.spines.top": False,
@@ -107,6 +107,21 @@ def training_curves(name: str, caption: str, rows: Rows, looks: Mapping[str, Loo
     panels[0].set_ylabel("validation Dice")
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return Figure(name, caption, png_of(drawing))
+
+
+@rc_context(_STYLE)
+def validation_curves(name: str, caption: str, curves: Mapping[str, Sequence[Point]]) -> Figure:
+    """Draw validation Dice against minutes of training, a line a run; validations without a Dice are left out."""
+    drawing, axes = _canvas(7.2, 3.8)
+    for label, points in curves.items():
+        known = [(point.seconds / 60, point.dice) for point in points if point.dice is not None]
+        axes.plot([x for x, _ in known], [y for _, y in known], marker="o", markersize=3.5, linewidth=1.6, label=label)
+    axes.set_xlabel("minutes of training")
+    axes.set_ylabel("validation Dice")
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1)
+    _legend_beside(axes)
     return Figure(name, caption, png_of(drawing))
 
 

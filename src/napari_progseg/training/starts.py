@@ -70,7 +70,7 @@ def source_weights(runs_dir: Path, init: str) -> Weights:
     UserError
         If the run is gone or has no checkpoint.
     """
-    folder = _source(runs_dir, init)
+    folder = start_folder(runs_dir, init)
     if not folder.is_dir():
         raise UserError(
             f"the run to start from, {init}, is not there; nothing was started; start from another run or from scratch"
@@ -82,14 +82,15 @@ def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig)
     """Load the weights of `config.init` into a new network, and report what it took over."""
     assert config.init is not None, "a run from scratch takes over nothing"
     weights = source_weights(runs_dir, config.init)
-    origin = f"{_source(runs_dir, config.init).name} ({weights.config.task}, step {weights.step})"
+    origin = f"{start_folder(runs_dir, config.init).name} ({weights.config.task}, step {weights.step})"
     keep_head = config.start.keep_head
     loaded, report = carry_over(weights.tensors, weights.plan, network, plan, origin=origin, keep_head=keep_head)
     network.load_state_dict(loaded)
     return report
 
 
-def _source(runs_dir: Path, init: str) -> Path:
+def start_folder(runs_dir: Path, init: str) -> Path:
+    """Return the folder of the run `init`, which may be gone, by its path or by its name among these runs."""
     # the name also where another system wrote the path
     return Path(init) if Path(init).is_dir() else runs_dir / PureWindowsPath(init).name
 

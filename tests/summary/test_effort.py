@@ -1,0 +1,46 @@
+"""Effort as the journals of edits hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_progseg.project import Project
+from napari_progseg.summary.effort import effort_of, project_effort
+
+
+def test_clicks_strokes_and_masks_are_counted_and_long_pauses_left_out(
+    project: Project, edits: Callable[..., None]
+) -> None:
+    edits(
+        "b",
+        ("click", 1, 0, ""),
+        ("click", 2, 10, ""),
+        ("undo", 1, 12, ""),
+        ("click", 1, 15, ""),  # moved
+        ("stroke", 1, 75, ""),  # a minute is still work
+        ("accept", 1, 136, "clicks and contrast alone"),  # 61 s are a pause
+        ("lasso", 1, 140, ""),
+    )
+    found = {each.case: each for each in project_effort(project)}
+    effort = found["b"]
+    counts = (effort.clicks, effort.strokes, effort.accepted, effort.imported, effort.others)
+    assert counts == (2, 1, 1, 0, 3)
+    assert effort.seconds == 10 + 2 + 3 + 60 + 4
+    assert not effort.from_model
+    assert (found["a"].edits, found["a"].seconds) == (0, 0)
+
+
+def test_an_accepted_mask_of_a_run_or_of_nobody_known_began_as_a_prediction() -> None:
+    def from_model(source: str | None) -> bool:
+        record = {"edit": "accept", "clicks": [], **({} if source is None else {"source": source})}
+        return effort_of("a", [record]).from_model
+
+    assert from_model("run 0007 · step 1 200")
+    assert from_model(None)
+    assert not from_model("clicks and contrast alone")
+    assert not from_model("from atlas.nii.gz")
+
+
+def test_a_record_without_a_readable_time_counts_and_takes_no_seconds() -> None:
+    found = effort_of("a", [{"edit": "stroke", "time": "yesterday"}, {"edit": "stroke"}])
+    assert (found.strokes, found.seconds) == (2, 0)
