@@ -79,6 +79,14 @@ def test_clicks_that_are_gone_are_taken_back_exactly(two_discs: ClicksAlone) -> 
         np.testing.assert_array_equal(back, masks[number])
 
 
+def test_a_click_that_was_undone_and_is_made_again_is_answered_again(two_discs: ClicksAlone) -> None:
+    click = [Click((1, 30, 18), True, 1)]
+    mask = on(empty(), two_discs.answer(click, 1, empty()))
+    again = on(empty(), two_discs.answer(click, 2, empty()))
+    np.testing.assert_array_equal(again, mask)
+    assert again.any()
+
+
 def test_a_mask_that_is_there_is_kept_around_a_correction(two_discs: ClicksAlone) -> None:
     start = empty()
     start[1][RIGHT] = 1

@@ -81,9 +81,10 @@ def boxes_in(prompts: Iterable[Prompt]) -> tuple[BoxPrompt, ...]:
 
 def steps_of(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
     """Return what is to be done one after the other: a box first confines its plane, then its middle is clicked."""
-    return tuple(
-        step for prompt in prompts for step in ([prompt, prompt.middle] if isinstance(prompt, BoxPrompt) else [prompt])
-    )
+    steps: list[Prompt] = []
+    for prompt in prompts:
+        steps += [prompt, prompt.middle] if isinstance(prompt, BoxPrompt) else [prompt]
+    return tuple(steps)
 
 
 def confine(labels: NDArray[Any], boxes: Iterable[BoxPrompt], corner_zyx: Sequence[int] = (0, 0, 0)) -> None:

@@ -48,8 +48,8 @@ class InteractiveSession:
     """Answers clicks on one image.
 
     A click changes only a window of one training patch around it, and there only what it is about, see `corrected`;
-    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle. What an earlier
-    call answered and is still there is not computed again, and what is gone is taken back exactly.
+    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle. What an
+    earlier call answered and is still there is not computed again, and what is gone is taken back exactly.
 
     Parameters
     ----------

@@ -27,6 +27,10 @@ class _Slice:
     states: list[Labels]
     steps: list[Prompt] = field(default_factory=list)
 
+    def shown_in(self, current: Labels | None, z: int) -> bool:
+        """Whether the mask on screen shows the newest state; it does not where steps were undone and done again."""
+        return current is None or np.array_equal(current[z], self.states[-1])
+
 
 class ClicksAlone:
     """Answers the clicks on one image from its intensities, slice by slice, see `guidance.first_mask`.
@@ -61,14 +65,14 @@ class ClicksAlone:
         Returns
         -------
         Answer
-            The slices that are no longer as they were.
+            The slices that are no longer as they were, or that `current` does not show as they are.
         """
         began = time.perf_counter()
         said = self._by_slice(steps_of(clicks), current)
         patches = []
         for z in sorted({*said, *self._slices}):
             before = self._slices.get(z)
-            if before is not None and before.steps == said[z]:
+            if before is not None and before.steps == said[z] and before.shown_in(current, z):
                 continue
             labels = self._renew(z, said[z], current, local=local)
             patches.append(((slice(z, z + 1), slice(0, labels.shape[0]), slice(0, labels.shape[1])), labels[None]))
