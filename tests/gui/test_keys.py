@@ -58,16 +58,6 @@ def test_keys_are_on_our_layers_while_the_dock_is_open(opened) -> None:
     assert not any(layer.keymap for layer in case.own_layers())
 
 
-def test_closing_the_dock_gives_the_keys_back_and_opening_it_takes_them_again(opened, qtbot) -> None:
-    layer = opened.desk.case.click_layer.layer
-    opened.show()
-    qtbot.waitUntil(opened.isVisible)
-    opened.hide()
-    assert not layer.keymap
-    opened.show()
-    assert layer.keymap
-
-
 def test_a_tools_key_takes_it_and_pressed_again_puts_it_down(opened) -> None:
     tools, annotate = opened.desk.tools, opened.annotate
     for key, tool in (("L", "line"), ("B", "box"), ("P", "click")):

@@ -173,6 +173,14 @@ def test_a_box_is_dragged_seen_in_its_slice_undone_and_taken_away(hand, project,
     assert prompts_left(project, "case-0") == ()
 
 
+def test_closing_the_dock_gives_the_keys_back_and_opening_it_takes_them_again(hand) -> None:
+    layer, around = hand.dock.desk.case.click_layer.layer, hand.dock.parentWidget()
+    around.hide()
+    assert not layer.keymap
+    around.show()
+    assert layer.keymap
+
+
 def test_lines_and_boxes_come_back_when_the_case_is_opened_again(opened, project, qtbot) -> None:
     desk = opened.desk
     desk.case.drawn.add_line(np.array([(3.0, 8, 8), (5, 8, 8)]))

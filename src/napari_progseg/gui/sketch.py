@@ -83,7 +83,8 @@ class Sketch:
 
     def _width(self) -> float:
         """Return the width of a line in voxels; where those are not square it is right on average only."""
-        sides = [self._image.scale[axis] for axis in self._viewer.dims.displayed[-2:]]
+        dims = self._viewer.dims
+        sides = [self._image.scale[axis - (dims.ndim - 3)] for axis in dims.displayed[-2:]]
         return float(_WIDTH_PIXELS / camera(self._viewer).zoom / np.sqrt(np.prod(sides)))
 
     def where(self) -> NDArray[np.float64]:
