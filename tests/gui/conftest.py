@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_progseg.geometry import Geometry
+from napari_progseg.guidance.boxes import clicks_in
 from napari_progseg.project import Project
 from napari_progseg.suggest.choice import open_cases
 from napari_progseg.suggest.suggestion import Suggestion
@@ -98,8 +99,9 @@ class FakeSession:
         time.sleep(self.delay)
         self.seen.append(revision)
         self.local.append(local)
-        z, _, _ = clicks[-1].voxel_zyx
-        labels = np.full((1, 4, 4), clicks[-1].label if clicks[-1].inside else 0, np.uint8)
+        newest = clicks_in(clicks)[-1]
+        z, _, _ = newest.voxel_zyx
+        labels = np.full((1, 4, 4), newest.label if newest.inside else 0, np.uint8)
         return SimpleNamespace(
             patches=(((slice(z, z + 1), slice(0, 4), slice(0, 4)), labels),), doubts=self.doubts, seconds=self.delay
         )

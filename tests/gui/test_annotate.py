@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
-from napari_progseg.gui.saving import clicks_left
+from napari_progseg.gui.saving import prompts_left
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.project import CaseState, Project
 
@@ -242,7 +242,7 @@ def test_leaving_a_case_saves_it_and_its_clicks_come_back(opened, project, qtbot
     qtbot.waitUntil(lambda: not desk.background.busy, timeout=5000)
     assert [layer.name for layer in desk.viewer.layers if "case-0" in layer.name] == []
     assert Project.open(project.root).labels("case-0").labels[2, 3, 3] == 2
-    assert clicks_left(project, "case-0") == (Click((5, 7, 8), False, 1),)
+    assert prompts_left(project, "case-0") == (Click((5, 7, 8), False, 1),)
     assert [record["edit"] for record in journal(project, "case-0").read()] == ["stroke", "click"]
     opened.open_case("case-0")
     qtbot.waitUntil(lambda: desk.case.id == "case-0", timeout=5000)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_progseg.gui.history import Box, History, click_record, clicks_of
+from napari_progseg.gui.history import Box, History, prompt_record, prompts_of
+from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
 
 WHOLE = (slice(0, None),) * 3
@@ -51,8 +52,25 @@ def test_undo_and_redo_walk_through_the_clicks() -> None:
 def test_the_journal_gives_back_the_clicks_that_stood_last() -> None:
     click = Click((3, 4, 5), False, 2)
     records = [
-        {"edit": "click", "clicks": [click_record(click), {"voxel_zyx": "damaged"}]},
+        {"edit": "click", "clicks": [prompt_record(click), {"voxel_zyx": "damaged"}]},
         {"edit": "note"},
     ]
-    assert clicks_of(records) == (click,)
-    assert clicks_of([*records, {"edit": "clear", "clicks": []}]) == ()
+    assert prompts_of(records) == (click,)
+    assert prompts_of([*records, {"edit": "clear", "clicks": []}]) == ()
+
+
+def test_the_journal_gives_back_boxes_among_clicks_and_skips_what_is_damaged() -> None:
+    box, click = BoxPrompt((3, 2, 4), (3, 6, 9), 0, 2), Click((3, 4, 5), True, 1)
+    stored = [prompt_record(box), {"box_zyx": [[1, 2, 3]], "axis": 0, "label": 1}, prompt_record(click)]
+    damaged = {"box_zyx": [[3, 2, 4], [4, 6, 9]], "axis": 7, "label": 2}
+    assert prompts_of([{"clicks": [*stored, damaged, None]}]) == (box, click)
+
+
+def test_a_line_is_one_step_of_the_history() -> None:
+    history = History()
+    line = tuple(Click((z, 1, 1), True, 1) for z in range(9))
+    history.record("clicks", line)
+    history.undo()
+    assert history.clicks == ()
+    history.redo()
+    assert history.clicks == line

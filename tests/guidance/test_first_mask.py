@@ -26,8 +26,8 @@ def click(y: int, x: int, *, inside: bool = True) -> Click:
     return Click((3, y, x), inside, 1)
 
 
-def found(image: np.ndarray, *clicks: Click) -> np.ndarray:
-    answer = first_mask(image, clicks)
+def found(image: np.ndarray, *clicks: Click, within: tuple[slice, slice] | None = None) -> np.ndarray:
+    answer = first_mask(image, clicks, within)
     assert isinstance(answer, FirstMask)
     whole = np.zeros(image.shape, bool)
     whole[answer.region] = answer.mask
@@ -49,6 +49,22 @@ def test_an_outside_click_takes_away_what_looks_alike(image: np.ndarray) -> None
     mended = found(image, click(60, 50), click(60, 76, inside=False))
     assert mended[other].mean() < 0.1
     assert overlap(mended, DISC) > 0.9
+
+
+def test_a_box_holds_the_whole_structure(image: np.ndarray) -> None:
+    image[(ROWS - 60) ** 2 + (COLUMNS - 76) ** 2 <= 11**2] = 100
+    within = (slice(43, 78), slice(33, 66))
+    assert found(image, click(60, 50))[:, 66:].any()
+    mask = found(image, click(60, 50), within=within)
+    assert overlap(mask, DISC) > 0.9
+    mask[within] = False
+    assert not mask.any()
+
+
+def test_a_box_at_the_edge_of_an_image_without_contrast_is_kept_as_well() -> None:
+    mask = found(np.zeros((20, 20)), click(0, 1), within=(slice(0, 2), slice(0, 2)))
+    assert mask[0, 1]
+    assert not mask[2:].any()
 
 
 def test_clicks_keep_their_word_in_an_image_without_contrast() -> None:

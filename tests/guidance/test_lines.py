@@ -46,6 +46,11 @@ def test_other_axes_count_slices_as_well() -> None:
     assert [click.voxel_zyx for click in clicks] == [(4, 7, 8), (4, 7, 9), (4, 7, 10)]
 
 
+def test_a_line_may_say_where_the_structure_is_not() -> None:
+    clicks = clicks_along([(2, 10, 5), (4, 10, 5)], SHAPE, 1, inside=False)
+    assert [(click.voxel_zyx[0], click.inside) for click in clicks] == [(2, False), (3, False), (4, False)]
+
+
 @given(arrays.arrays(np.float64, (4, 3), elements=st.floats(0, 19)))
 def test_every_slice_between_the_ends_is_met_once_and_near_the_line(line: np.ndarray) -> None:
     clicks = clicks_along(line, SHAPE, 1)

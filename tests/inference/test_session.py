@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.model import TrainedModel
@@ -251,3 +252,41 @@ def test_answers_say_where_in_their_windows_the_model_is_unsure(real: TrainedMod
     assert answer.doubts[0][1].all(), "a network of chance is sure of nothing"
     assert len(one.answer([first, second], 2).doubts) == 1, "only what was looked at again"
     assert one.answer([first], 3).doubts == ()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("local", [True, False])
+def test_a_box_clicks_its_middle_and_keeps_its_plane_empty_around_it(
+    model: TrainedModel, dark: Volume, axis: int, local: bool
+) -> None:
+    first, last = [1, 8, 9], [4, 14, 17]
+    first[axis] = last[axis] = (2, 11, 13)[axis]
+    box = BoxPrompt(tuple(first), tuple(last), axis, 1)
+    before = np.ones(SHAPE, np.uint8)
+    one = session(model, dark)
+    mask = shown(before, one.answer([box, Click((2, 18, 18), False, 1)], 1, before, local=local))
+    assert mask[box.middle.voxel_zyx] == 1
+    plane = np.moveaxis(mask, axis, 0)[box.plane].copy()
+    inner = [slice(a, b + 1) for n, (a, b) in enumerate(zip(first, last, strict=True)) if n != axis]
+    plane[tuple(inner)] = 0
+    assert not plane.any()
+    assert mask.sum() > 0.8 * mask.size
+
+
+def test_a_box_is_taken_back_exactly_and_its_slice_stands_again(real: TrainedModel, dark: Volume) -> None:
+    start = np.ones(SHAPE, np.uint8)
+    box = BoxPrompt((2, 8, 9), (2, 14, 17), 0, 1)
+    one = session(real, dark)
+    first = shown(start, one.answer(CLICKS[:2], 1, start))
+    boxed = shown(first, one.answer([*CLICKS[:2], box], 2, first))
+    assert (boxed[2] != first[2]).any()
+    np.testing.assert_array_equal(shown(boxed, one.answer(CLICKS[:2], 3, boxed)), first)
+
+
+def test_the_clicks_of_a_line_are_answered_in_one_batch(interactive_of: ModelOf, dark: Volume) -> None:
+    sizes: list[int] = []
+    fake = interactive_of(patch=(16, 16), batch=8)
+    fake.network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    line = [Click((z, 10, 10), True, 1) for z in range(SHAPE[0])]
+    session(fake, dark).answer(line, 1)
+    assert sizes == [SHAPE[0]]

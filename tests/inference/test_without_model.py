@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.without_model import ClicksAlone
@@ -78,6 +79,14 @@ def test_clicks_that_are_gone_are_taken_back_exactly(two_discs: ClicksAlone) -> 
         np.testing.assert_array_equal(back, masks[number])
 
 
+def test_a_click_that_was_undone_and_is_made_again_is_answered_again(two_discs: ClicksAlone) -> None:
+    click = [Click((1, 30, 18), True, 1)]
+    mask = on(empty(), two_discs.answer(click, 1, empty()))
+    again = on(empty(), two_discs.answer(click, 2, empty()))
+    np.testing.assert_array_equal(again, mask)
+    assert again.any()
+
+
 def test_a_mask_that_is_there_is_kept_around_a_correction(two_discs: ClicksAlone) -> None:
     start = empty()
     start[1][RIGHT] = 1
@@ -99,6 +108,39 @@ def test_outside_clicks_alone_change_nothing(two_discs: ClicksAlone) -> None:
     start[1][LEFT] = 1
     mask = on(start, two_discs.answer([Click((1, 30, 18), False, 1)], 1, start))
     np.testing.assert_array_equal(mask, start)
+
+
+ROUND_LEFT = BoxPrompt((1, 20, 8), (1, 40, 28), 0, 1)
+
+
+def test_a_box_alone_finds_what_is_in_it_and_empties_its_slice_around(two_discs: ClicksAlone) -> None:
+    start = empty()
+    start[:, 2:6, 50:56] = 1
+    start[:, 2:6, 40:46] = 2
+    mask = on(start, two_discs.answer([ROUND_LEFT], 1, start))
+    assert overlap(mask[1] == 1, LEFT) > 0.9
+    np.testing.assert_array_equal(mask == 2, start == 2)
+    np.testing.assert_array_equal(mask[[0, 2, 3]], start[[0, 2, 3]])
+
+
+def test_a_later_click_stays_within_the_box(two_discs: ClicksAlone) -> None:
+    clicks = [ROUND_LEFT, Click((1, 30, 27), True, 1)]
+    for local in (True, False):
+        mask = on(empty(), two_discs.answer(clicks, 1, local=local))
+        mask[1, 20:41, 8:29] = 0
+        assert not mask.any()
+
+
+def test_a_box_of_another_direction_confines_every_slice_it_cuts(two_discs: ClicksAlone) -> None:
+    start = empty()
+    start[:, :, 18] = 1
+    box = BoxPrompt((1, 22, 18), (2, 38, 18), 2, 1)
+    mask = on(start, two_discs.answer([box], 1, start))
+    assert not mask[[0, 3], :, 18].any()
+    assert not mask[2, :22, 18].any()
+    assert (mask[2, 22:39, 18] == 1).all()
+    back = on(mask, two_discs.answer([], 2, mask))
+    np.testing.assert_array_equal(back, start)
 
 
 def test_without_an_image_it_says_so() -> None:

@@ -42,6 +42,11 @@ class AgreementLayer:
         """Whether the layer is in the viewer."""
         return self.layer is not None and self.layer in self._viewer.layers
 
+    @property
+    def shown(self) -> bool:
+        """Whether it has taken the place of prediction and labels."""
+        return bool(self._hidden)
+
     def show(self, predicted: NDArray[Any], reference: NDArray[Any], shown: Region, hide: Sequence[Layer]) -> None:
         """Compare a region of two label maps, (Z, Y, X), and hide the layers that would cover the result."""
         if self._viewer.dims.ndisplay == 3 and predicted.size > LARGE_VOXELS:

@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QComboBox,
     QFileDialog,
@@ -23,7 +22,9 @@ from qtpy.QtWidgets import (
 )
 
 from ..project import CaseState
+from .actions import Actions
 from .desk import Desk
+from .keys import gestures, tip
 from .nextcase import NextButton
 from .parts import GRID, heading, note, scrolled, swatch
 from .sliceguide import SliceGuide
@@ -46,6 +47,7 @@ class Annotate(QStackedWidget):
         super().__init__()
         self._desk = desk
         self.next = NextButton(upcoming)
+        self.do = Actions(desk, upcoming)
         empty = QWidget()
         column = QVBoxLayout(empty)
         column.addWidget(note("Open a patient in the Patients tab to label it."))
@@ -78,23 +80,24 @@ class Annotate(QStackedWidget):
     def _hand(self) -> QGridLayout:
         """Class, tool, sign, width: what the user has in hand."""
         self.classes = QComboBox()
-        self.classes.setToolTip("The structure that clicks and brush speak about (, previous, . next)")
-        self.classes.activated.connect(self._class_chosen)
-        self.click = _switch(
-            "Click", "Click on the canvas: left = the sign below, Ctrl+click or right click = the other"
+        self.classes.setToolTip(
+            "\n".join(["The structure that clicks and brush speak about", tip("previous_class"), tip("next_class")])
         )
-        self.paint = _switch("Paint", "Paint with napari's brush ([ and ] change its size); E erases")
-        self.inside = _switch("+  Inside", "A click says: this belongs to the structure (T swaps)", INSIDE_COLOUR)
-        self.outside = _switch("×  Outside", "A click says: this does not belong to it (T swaps)", OUTSIDE_COLOUR)
-        self._groups = [_exclusive(self.click, self.paint), _exclusive(self.inside, self.outside)]
-        for button, values in (
-            (self.click, {"tool": "click"}),
-            (self.paint, {"tool": "paint"}),
-            (self.inside, {"inside": True}),
-            (self.outside, {"inside": False}),
-        ):
-            button.setProperty("values", values)
-            button.clicked.connect(self._switched)
+        self.classes.activated.connect(self._class_chosen)
+        self.tools = {
+            "click": _switch("Click", tip("click"), self.do.click),
+            "line": _switch("Line", tip("line"), self.do.line),
+            "box": _switch("Box", tip("box"), self.do.box),
+            "paint": _switch("Paint", "Paint with napari's brush ([ and ] change its size); E erases", self.do.paint),
+        }
+        self.click, self.line, self.box, self.paint = self.tools.values()
+        self.inside = _switch(
+            "+  Inside", f"This belongs to the structure\n{tip('swap')}", self._say_inside, INSIDE_COLOUR
+        )
+        self.outside = _switch(
+            "×  Outside", f"This does not belong to it\n{tip('swap')}", self._say_outside, OUTSIDE_COLOUR
+        )
+        self.hint = note(lines=4)
         self.maps = QCheckBox("Show click maps")
         self.maps.setToolTip("What the network sees of the clicks in the shown slice")
         self.maps.toggled.connect(self._maps_toggled)
@@ -104,27 +107,30 @@ class Annotate(QStackedWidget):
         )
         self.local.toggled.connect(self._local_toggled)
         self.sigma = QLabel()
-        self.sigma.setToolTip("Width of a click: standard deviation of its Gaussian")
+        self.sigma.setToolTip(
+            "\n".join(["Width of a click: standard deviation of its Gaussian", tip("narrower"), tip("wider")])
+        )
         grid = QGridLayout()
         grid.setSpacing(GRID)
-        for row, (name, left, right) in enumerate(
-            (("Structure", self.classes, None), ("Tool", self.click, self.paint), ("Sign", self.inside, self.outside))
-        ):
+        rows = (("Structure", (self.classes,)), ("Tool", self.tools.values()), ("Sign", (self.inside, self.outside)))
+        for row, (name, widgets) in enumerate(rows):
             grid.addWidget(QLabel(name), row, 0)
-            grid.addWidget(left, row, 1, 1, 1 if right else 2)
-            if right:
-                grid.addWidget(right, row, 2)
-        grid.addWidget(self.sigma, 3, 0)
-        grid.addWidget(self.maps, 3, 1, 1, 2)
-        grid.addWidget(self.local, 4, 1, 1, 2)
+            beside = QHBoxLayout()
+            beside.setSpacing(GRID)
+            for widget in widgets:
+                beside.addWidget(widget, 1)
+            grid.addLayout(beside, row, 1)
+        grid.addWidget(self.hint, 3, 1)
+        grid.addWidget(self.sigma, 4, 0)
+        grid.addWidget(self.maps, 4, 1)
+        grid.addWidget(self.local, 5, 1)
         grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(2, 1)
         return grid
 
     def _steps(self) -> QHBoxLayout:
-        self.undo = _button("Undo", "Take back the last click, stroke or accepted mask (Ctrl+Z)", self._undo)
-        self.redo = _button("Redo", "Do it again (Ctrl+Shift+Z)", self._redo)
-        self.clear = _button("Clear clicks", "Take all clicks away; can be undone (R)", self._clear)
+        self.undo = _button("Undo", tip("undo"), self.do.undo)
+        self.redo = _button("Redo", tip("redo"), self.do.redo)
+        self.clear = _button("Clear clicks", tip("clear"), self.do.clear)
         row = QHBoxLayout()
         row.setSpacing(GRID)
         for button in (self.undo, self.redo, self.clear):
@@ -167,9 +173,7 @@ class Annotate(QStackedWidget):
         return column
 
     def _finish(self) -> QVBoxLayout:
-        self.accept = _button(
-            "Accept prediction", "Copy the prediction into the labels; can be undone (C)", self._accept
-        )
+        self.accept = _button("Accept prediction", tip("accept"), self.do.accept)
         self.completed = _button(
             "Completed", "Labels of this patient are complete: runs may learn from it", self._complete
         )
@@ -194,38 +198,19 @@ class Annotate(QStackedWidget):
     def _class_chosen(self, position: int) -> None:
         self._desk.tools.set(class_index=position)
 
-    def step_class(self, by: int) -> None:
-        """Choose the next or previous class."""
-        count = len(self._desk.project.classes) if self._desk.project else 0
-        if count:
-            self._desk.tools.set(class_index=(self._desk.tools.class_index + by) % count)
+    def _say_inside(self) -> None:
+        self._desk.tools.set(inside=True)
+        self.refresh()
 
-    def _switched(self) -> None:
-        self._desk.tools.set(**self.sender().property("values"))
-        if self._desk.case is not None:
-            self._desk.case.pick_tool()
-
-    def swap(self) -> None:
-        """Swap inside and outside."""
-        self._desk.tools.set(inside=not self._desk.tools.inside)
+    def _say_outside(self) -> None:
+        self._desk.tools.set(inside=False)
+        self.refresh()
 
     def _maps_toggled(self, shown: bool) -> None:
         self._desk.tools.set(show_maps=shown)
 
     def _local_toggled(self, local: bool) -> None:
         self._desk.tools.set(local=local)
-
-    def _undo(self) -> None:
-        if self._desk.case is not None:
-            self._desk.case.undo()
-
-    def _redo(self) -> None:
-        if self._desk.case is not None:
-            self._desk.case.redo()
-
-    def _clear(self) -> None:
-        if self._desk.case is not None:
-            self._desk.case.clear_clicks()
 
     def _predict(self) -> None:
         self._desk.predict()
@@ -251,9 +236,6 @@ class Annotate(QStackedWidget):
             if name:
                 self._desk.start_from_file(Path(name))
 
-    def _accept(self) -> None:
-        self._desk.accept()
-
     def _complete(self) -> None:
         self._desk.complete_case()
 
@@ -267,40 +249,8 @@ class Annotate(QStackedWidget):
     def _case_changed(self) -> None:
         self.setCurrentIndex(0 if self._desk.case is None else 1)
         if self._desk.case is not None:
-            self._bind_keys()
+            self.do.bind()
         self.refresh()
-
-    def _bind_keys(self) -> None:
-        """Bind our keys on our layers only, so that nothing else in napari changes."""
-        for layer in self._desk.case.own_layers():
-            layer.bind_key("t", self._key_swap, overwrite=True)
-            layer.bind_key("c", self._key_accept, overwrite=True)
-            layer.bind_key("r", self._key_clear, overwrite=True)
-            layer.bind_key(",", self._key_previous, overwrite=True)
-            layer.bind_key(".", self._key_next, overwrite=True)
-            layer.bind_key("Control-Z", self._key_undo, overwrite=True)
-            layer.bind_key("Control-Shift-Z", self._key_redo, overwrite=True)
-
-    def _key_swap(self, layer: object) -> None:
-        self.swap()
-
-    def _key_accept(self, layer: object) -> None:
-        self._accept()
-
-    def _key_clear(self, layer: object) -> None:
-        self._clear()
-
-    def _key_previous(self, layer: object) -> None:
-        self.step_class(-1)
-
-    def _key_next(self, layer: object) -> None:
-        self.step_class(+1)
-
-    def _key_undo(self, layer: object) -> None:
-        self._undo()
-
-    def _key_redo(self, layer: object) -> None:
-        self._redo()
 
     def refresh(self) -> None:
         """Show the state of the case and of what answers."""
@@ -309,23 +259,21 @@ class Annotate(QStackedWidget):
             return
         tools = desk.tools
         self.classes.setCurrentIndex(min(tools.class_index, self.classes.count() - 1))
-        for button, on in (
-            (self.click, tools.tool == "click"),
-            (self.paint, tools.tool == "paint"),
-            (self.inside, tools.inside),
-            (self.outside, not tools.inside),
-        ):
-            button.setChecked(on)
+        for name, button in self.tools.items():
+            button.setChecked(tools.tool == name)
+        self.inside.setChecked(tools.inside)
+        self.outside.setChecked(not tools.inside)
+        self.hint.setText(gestures(tools.tool))
         self.maps.setChecked(tools.show_maps)
         self.local.setChecked(tools.local)
         for button in (self.inside, self.outside):
-            button.setEnabled(tools.tool == "click")
+            button.setEnabled(tools.tool in ("click", "line"))
         self.sigma.setText(f"σ {tools.sigma_mm:g} mm")
         done, undone = len(case.history.done), len(case.history.undone)
         for button, name, count in ((self.undo, "Undo", done), (self.redo, "Redo", undone)):
             button.setText(f"{name} ({count})" if count else name)
             button.setEnabled(count > 0)
-        self.clear.setEnabled(bool(case.history.clicks))
+        self.clear.setEnabled(bool(case.history.prompts))
         self._refresh_prediction()
         self._refresh_labels()
 
@@ -358,19 +306,11 @@ def _button(text: str, tip: str, clicked: object) -> QPushButton:
     return button
 
 
-def _switch(text: str, tip: str, colour: str | None = None) -> QPushButton:
-    button = QPushButton(text)
+def _switch(text: str, tip: str, clicked: object, colour: str | None = None) -> QPushButton:
+    button = _button(text, tip, clicked)
     button.setCheckable(True)
-    button.setToolTip(tip)
     button.setMinimumHeight(30)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if colour:
         button.setStyleSheet(f"QPushButton:checked {{ background-color: {colour}; color: white; }}")
     return button
-
-
-def _exclusive(*buttons: QPushButton) -> QButtonGroup:
-    group = QButtonGroup(buttons[0])
-    for button in buttons:
-        group.addButton(button)
-    return group

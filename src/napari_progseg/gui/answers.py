@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import UserError
-from ..guidance.clicks import Click
+from ..guidance.boxes import Prompt
 from ..volume import Volume
 from . import engine
 from .background import Background, Flag, Job, Problem
@@ -32,7 +32,7 @@ class Request:
     run: Path | None
     case: OpenCase
     entry: Entry
-    clicks: tuple[Click, ...]
+    prompts: tuple[Prompt, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ class Answerer(QObject):
     def ask(self, case: OpenCase, entry: Entry) -> None:
         """Answer the clicks of a case as they stand."""
         self._revision += 1
-        self._waiting = Request(self._revision, self.run, case, entry, case.history.clicks)
+        self._waiting = Request(self._revision, self.run, case, entry, case.history.prompts)
         if self._answering is None:
             self._next()
 
@@ -137,7 +137,7 @@ class Answerer(QObject):
             return
         request = reply.request
         # an answer to an older click set is dropped: the newer one is on its way
-        if self._waiting is not None or request.clicks != request.case.history.clicks or request.case.closed:
+        if self._waiting is not None or request.prompts != request.case.history.prompts or request.case.closed:
             return
         for region, labels in reply.patches:
             box = request.case.put(region, labels)
@@ -163,7 +163,7 @@ class Answerer(QObject):
             session.set_image(case.volume)
             kept = self._session = _Session(model, session, case.volume, case.base)
         current = case.predicted if case.has_prediction else None
-        answer = kept.session.answer(request.clicks, request.revision, current, local=case.tools.local)
+        answer = kept.session.answer(request.prompts, request.revision, current, local=case.tools.local)
         source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, answer.doubts, source, _sigma_mm(model), answer.seconds)
 

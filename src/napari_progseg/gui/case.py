@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..classes import outside, values_of
+from ..guidance.boxes import Prompt
 from ..guidance.clicks import Click
 from ..volume import LabelClass
 from . import layers
@@ -19,6 +20,7 @@ from .clicklayer import ClickLayer
 from .clickmaps import ClickMaps
 from .compare import LARGE_VOXELS, Tally, shown_region
 from .doubts import Doubts
+from .drawn import DrawnPrompts
 from .history import Box, Entry, History, Region
 from .tools import Tools
 from .wording import outside_sentence
@@ -63,7 +65,7 @@ class OpenCase(QObject):
         self.has_prediction, self.closed = False, False
         self.base = 0  # counts whole predictions: clicks are answered anew on each
         self.source = ""
-        self.history = History(read.clicks)
+        self.history = History(read.prompts)
         self.tally, self.stale = read.tally, False
         self.doubts: Doubts | None = None  # where a model predicted the whole case
         self._start: Entry | None = None
@@ -80,10 +82,9 @@ class OpenCase(QObject):
         self.prediction_layer = self._add_prediction()
         self.agreement = AgreementLayer(self.viewer, self.image, self._below_clicks)
         self.labels_layer = self._add_labels()
-        self.click_layer = ClickLayer(
-            self.viewer, self.image, self.volume.geometry.shape_zyx, self._clicked, self._replaced
-        )
-        self.click_layer.show(self.history.clicks)
+        self.click_layer = ClickLayer(self.viewer, self.image, self.volume.geometry.shape_zyx, self._clicked, self.say)
+        self.click_layer.show(self.history.prompts)
+        self.drawn = DrawnPrompts(self, self._below_clicks)
         self.maps = ClickMaps(self.viewer, self.image, self.volume.geometry.shape_zyx, self._below_clicks)
         self.viewer.layers.events.removed.connect(self._layer_removed)
         for event in _VIEW_EVENTS:
@@ -123,6 +124,7 @@ class OpenCase(QObject):
         else:
             layer = self.click_layer.ensure()
             layer.mode = "pan_zoom"
+            self.drawn.take_in_hand(layer)
             self.viewer.layers.selection.active = layer
 
     @property
@@ -136,13 +138,13 @@ class OpenCase(QObject):
             self.labels_layer.selected_label = self.chosen.value
             # while clicking, labels are an outline so that the prediction stays visible
             self.labels_layer.contour = 0 if self.tools.tool == "paint" else 2
-        self.show_maps()
-        self.show_agreement()
+        self._view_moved()
 
     def _view_moved(self, event: Any = None) -> None:
         self.show_maps()
         self.show_agreement()
         self.moved.emit()
+        self.drawn.show()
 
     def _layer_removed(self, event: Any) -> None:
         if not self.closed and self.image not in self.viewer.layers:
@@ -151,30 +153,35 @@ class OpenCase(QObject):
     # --- clicks and history -------------------------------------------------------------------------------------
 
     def _clicked(self, voxel_zyx: tuple[int, int, int], swapped: bool) -> None:
-        self.add_click(voxel_zyx, self.tools.inside != swapped)
+        if self.tools.tool == "click":
+            self.add_click(voxel_zyx, self.tools.inside != swapped)
 
-    def add_click(self, voxel_zyx: tuple[int, int, int], inside: bool) -> Entry:
-        """Add a click for the class in hand and ask for an answer."""
-        return self._replaced((*self.history.clicks, Click(voxel_zyx, inside, self.chosen.value)))
+    def add_click(self, voxel_zyx: tuple[int, int, int], inside: bool) -> Entry | None:
+        """Add a click for the class in hand and ask for an answer; None where a box says the contrary."""
+        return self.drawn.add_clicks((Click(voxel_zyx, inside, self.chosen.value),))
 
     def clear_clicks(self) -> None:
-        """Take all clicks away, undoably; the prediction stays."""
-        if self.history.clicks:
-            self.history.record("clicks", ())
-            self._clicks_changed("clear")
+        """Take all clicks and boxes away, undoably; the prediction stays."""
+        if self.history.prompts:
+            self.say((), "clear")
 
-    def _replaced(self, clicks: tuple[Click, ...]) -> Entry:
+    def say(self, prompts: tuple[Prompt, ...], what: str = "click") -> Entry:
+        """Put these clicks and boxes in place of the present ones, as one step, and ask for one answer."""
         self.settle()
-        entry = self.history.record("clicks", clicks)
-        self._clicks_changed("click")
-        if clicks:
+        entry = self.history.record("clicks", prompts)
+        self._prompts_changed(what)
+        if prompts:
             self.asked.emit(entry)
         return entry
 
-    def _clicks_changed(self, what: str) -> None:
-        self.click_layer.show(self.history.clicks)
+    def _show_prompts(self) -> None:
+        self.click_layer.show(self.history.prompts)
         self.show_maps()
-        self.edited.emit(what, self.history.clicks, "")
+        self.drawn.show()
+
+    def _prompts_changed(self, what: str) -> None:
+        self._show_prompts()
+        self.edited.emit(what, self.history.prompts, "")
         self.changed.emit()
 
     def undo(self) -> None:
@@ -182,14 +189,14 @@ class OpenCase(QObject):
         self.settle()
         if (entry := self.history.undo()) is not None:
             self._travel(entry, back=True)
-            self._clicks_changed("undo")
+            self._prompts_changed("undo")
 
     def redo(self) -> None:
         """Do the last undone step again."""
         self.settle()
         if (entry := self.history.redo()) is not None:
             self._travel(entry, back=False)
-            self._clicks_changed("redo")
+            self._prompts_changed("redo")
 
     def _travel(self, entry: Entry, back: bool) -> None:
         if entry.kind == "stroke":
@@ -210,7 +217,7 @@ class OpenCase(QObject):
         elif entry.kind == "start":
             self.base += 1
             self.source = "" if back else entry.source
-        elif self.history.clicks and not entry.boxes and entry.before != entry.after:
+        elif self.history.prompts and not entry.boxes and entry.before != entry.after:
             # the answer to this step was overtaken by a newer one, so it is asked for again
             self.asked.emit(self.history.done[-1] if self.history.done else entry)
 
@@ -247,8 +254,7 @@ class OpenCase(QObject):
         self.doubts = None
         entry.boxes += [] if box is None else [box]
         self.base += 1
-        self.click_layer.show(())
-        self.show_maps()
+        self._show_prompts()
         self.edited.emit("import", (), source)
         self.changed.emit()
         return entry
@@ -268,6 +274,11 @@ class OpenCase(QObject):
         self.show_agreement()
         self.changed.emit()
 
+    def hide_prediction(self) -> None:
+        """Hide the layer that shows the prediction, or show it again."""
+        layer = self.agreement.layer if self.agreement.shown else self.prediction_layer
+        layer.visible = not layer.visible
+
     def accept(self) -> Entry | None:
         """Copy the prediction into the labels, undoably."""
         self.settle()
@@ -277,7 +288,7 @@ class OpenCase(QObject):
         entry = self.history.record("accept")
         entry.boxes.append(box)
         self._labels_changed()
-        self.edited.emit("accept", self.history.clicks, self.source)
+        self.edited.emit("accept", self.history.prompts, self.source)
         self.changed.emit()
         return entry
 
@@ -304,7 +315,7 @@ class OpenCase(QObject):
         for _ in range(strokes):
             self.history.record("stroke")
         self._labels_changed()
-        self.edited.emit("stroke", self.history.clicks, "")
+        self.edited.emit("stroke", self.history.prompts, "")
         self.changed.emit()
 
     def _labels_changed(self) -> None:
@@ -371,15 +382,8 @@ class OpenCase(QObject):
         else:
             self.agreement.hide()
 
-    @contextmanager
-    def _below_clicks(self) -> Iterator[None]:
-        """Add a layer inside: it goes below the clicks and does not become the active one."""
-        active = self.viewer.layers.selection.active
-        yield
-        clicks = self.click_layer.layer
-        if clicks in self.viewer.layers:
-            self.viewer.layers.move(len(self.viewer.layers) - 1, self.viewer.layers.index(clicks))
-        self.viewer.layers.selection.active = active
+    def _below_clicks(self) -> AbstractContextManager[None]:
+        return layers.added_below(self.viewer, self.click_layer.layer)
 
     def close(self) -> None:
         """Stop listening and take the layers away."""
@@ -392,6 +396,7 @@ class OpenCase(QObject):
         self.tools.changed.disconnect(self._tools_changed)
         self.labels_layer.events.paint.disconnect(self._painted)
         self.click_layer.disconnect()
+        self.drawn.close()
         self.maps.hide()
         for layer in self.own_layers():
             if layer in self.viewer.layers:

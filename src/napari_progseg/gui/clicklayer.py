@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
 from .layers import PREFIX, spatial_kwargs
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR
@@ -35,7 +36,8 @@ class ClickLayer:
     on_click : callable
         Called with (voxel_zyx, swapped); swapped is True for Ctrl+click and right click.
     on_edit : callable
-        Called with the clicks that are left or moved when the user edits the points with napari's own tools.
+        Called with the clicks and boxes that are left when the user edits the points with napari's own tools. The point
+        in the middle of a box stands for the box: moved away, it is a click of its own.
     """
 
     def __init__(
@@ -44,14 +46,14 @@ class ClickLayer:
         image: Layer,
         shape_zyx: tuple[int, int, int],
         on_click: Callable[[tuple[int, int, int], bool], None],
-        on_edit: Callable[[tuple[Click, ...]], None],
+        on_edit: Callable[[tuple[Prompt, ...]], None],
     ) -> None:
         self._viewer = viewer
         self._space = spatial_kwargs(image)
         self._shape = shape_zyx
         self._on_click = on_click
         self._on_edit = on_edit
-        self._clicks: tuple[Click, ...] = ()
+        self._prompts: tuple[Prompt, ...] = ()
         self._writing = False
         self.new_click: tuple[bool, int] = (True, 1)
         self.layer = self._add()
@@ -75,12 +77,13 @@ class ClickLayer:
         """Return the layer, added again if the user removed it."""
         if self.layer not in self._viewer.layers:
             self.layer = self._add()
-            self.show(self._clicks)
+            self.show(self._prompts)
         return self.layer
 
-    def show(self, clicks: Sequence[Click]) -> None:
-        """Draw these clicks: inside a green disc with a plus, outside a vermillion square with a cross."""
-        self._clicks = tuple(clicks)
+    def show(self, prompts: Sequence[Prompt]) -> None:
+        """Draw clicks, and boxes by their middle: inside a green disc with a plus, outside a vermillion square."""
+        self._prompts = tuple(prompts)
+        clicks = clicks_in(prompts)
         if self.layer not in self._viewer.layers:
             return
         self._writing = True
@@ -127,9 +130,11 @@ class ClickLayer:
             return
         added = {index % len(self.layer.data) for index in event.data_indices} if action == "added" else set()
         inside, label = self.new_click
-        clicks = []
+        prompts: list[Prompt] = []
+        shown = clicks_in(self._prompts)
         for row, (voxel, number) in enumerate(zip(self.layer.data, self.layer.features["number"], strict=True)):
             place = tuple(int(index) for index in np.clip(np.round(voxel), 0, np.array(self._shape) - 1))
-            old = None if row in added else self._clicks[int(number)]
-            clicks.append(Click(place, old.inside if old else inside, old.label if old else label))
-        self._on_edit(tuple(clicks))
+            old = None if row in added else shown[int(number)]
+            click = Click(place, old.inside if old else inside, old.label if old else label)
+            prompts.append(self._prompts[int(number)] if click == old else click)
+        self._on_edit(tuple(prompts))

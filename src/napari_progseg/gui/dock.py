@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMessageBox, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from .annotate import Annotate
 from .desk import Desk
 from .footer import Footer
 from .jobrow import JobRow
+from .keys import HELP_KEY
 from .meanwhile import Meanwhile
 from .offer import OfferBanner
 from .parts import GRID, Banner
 from .patients import Patients
 from .results import Results
+from .sheet import KeySheet
 from .theme import Look
 from .train import Train
 from .upcoming import Upcoming
@@ -56,6 +67,9 @@ class ProgSegDock(QWidget):
         self.jobs = JobRow(self.desk.background)
         self.footer = Footer(self.desk.runs)
         self.tabs = self._make_tabs()
+        self.sheet = KeySheet()
+        self.sheet.left.connect(self._leave_sheet)
+        self.sheet.hide()
         self.patients.learn.pressed.connect(self._learn_from_all)
         self.results.finish.predicted.connect(self.patients.review.refresh)
         self.train.minutes.valueChanged.connect(self.patients.learn.set_minutes)
@@ -67,9 +81,11 @@ class ProgSegDock(QWidget):
         column.addLayout(self._make_header())
         column.addWidget(self.tabs, 1)
         column.addWidget(self.jobs)
+        column.addWidget(self.sheet, 1)
         column.addWidget(self.footer)
         self.offer = OfferBanner(self.tabs, self.meanwhile)
         self.banner = Banner(self.tabs)
+        self.desk.said.connect(self._leave_sheet)
         self.desk.said.connect(self.banner.say)
         for signal in (self.desk.project_changed, self.desk.busy_changed, self.desk.case_changed):
             signal.connect(self._refresh_header)
@@ -96,11 +112,24 @@ class ProgSegDock(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.project_name, 1)
         row.addWidget(self.device)
+        row.addWidget(self._make_help())
         column = QVBoxLayout()
         column.setSpacing(2)
         column.addLayout(row)
         column.addWidget(self.case_line)
         return column
+
+    def _make_help(self) -> QToolButton:
+        self.help = QToolButton()
+        self.help.setText("?")
+        self.help.setCheckable(True)
+        self.help.setToolTip(f"Keys and gestures ({HELP_KEY})")
+        self.help.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.help.toggled.connect(self._show_sheet)
+        shortcut = QShortcut(QKeySequence(HELP_KEY), self)
+        shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+        shortcut.activated.connect(self.help.toggle)
+        return self.help
 
     def _make_tabs(self) -> QTabWidget:
         tabs = QTabWidget()
@@ -139,12 +168,22 @@ class ProgSegDock(QWidget):
 
     def show_part(self, name: str) -> None:
         """Show one of the four parts by its name."""
+        self._leave_sheet()
         self.tabs.setCurrentIndex(PARTS.index(name))
 
     # --- state --------------------------------------------------------------------------------------------------
 
     def _shortcut(self) -> None:
-        self.tabs.setCurrentIndex(self.sender().property("part"))
+        self.show_part(PARTS[self.sender().property("part")])
+
+    def _show_sheet(self, shown: bool) -> None:
+        self.sheet.setVisible(shown)
+        self.tabs.setVisible(not shown)
+        if shown:
+            self.sheet.back.setFocus()
+
+    def _leave_sheet(self) -> None:
+        self.help.setChecked(False)
 
     def _learn_from_all(self) -> None:
         self.show_part("Train")
@@ -187,6 +226,13 @@ class ProgSegDock(QWidget):
         super().showEvent(event)
         if (window := self._main_window()) is not None:
             window.installEventFilter(self)  # once only, however often it is called
+        self.annotate.do.bind()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
+        """Give the keys back to napari while the dock is closed; a window that is only minimised keeps them."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.annotate.do.unbind()
 
     def _main_window(self) -> QMainWindow | None:
         """Return napari's window; it is not kept, since it would not be freed then."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..guidance.boxes import BoxPrompt, Prompt, clicks_in
 from ..guidance.clicks import Click
 
 Region = tuple[slice, slice, slice]
@@ -62,29 +63,34 @@ class Box:
 
 @dataclass(eq=False)
 class Entry:
-    """One step: clicks changed, a stroke was painted, a mask was accepted, or one was started from."""
+    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, or one was started from."""
 
     kind: Kind
-    before: tuple[Click, ...]
-    after: tuple[Click, ...]
+    before: tuple[Prompt, ...]
+    after: tuple[Prompt, ...]
     boxes: list[Box] = field(default_factory=list)
     doubts: list[Box] = field(default_factory=list)  # where the model's doubts changed
     source: str = ""  # of the mask that was started from
 
 
 class History:
-    """The clicks of a case and the steps that led there, oldest first."""
+    """The clicks and boxes of a case and the steps that led there, oldest first; a whole line is one step."""
 
-    def __init__(self, clicks: Iterable[Click] = ()) -> None:
-        self.clicks: tuple[Click, ...] = tuple(clicks)
+    def __init__(self, prompts: Iterable[Prompt] = ()) -> None:
+        self.prompts: tuple[Prompt, ...] = tuple(prompts)
         self.done: list[Entry] = []
         self.undone: list[Entry] = []
 
-    def record(self, kind: Kind, clicks: Iterable[Click] | None = None) -> Entry:
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        """One click for each prompt; a box stands for the one in its middle."""
+        return clicks_in(self.prompts)
+
+    def record(self, kind: Kind, prompts: Iterable[Prompt] | None = None) -> Entry:
         """Add a step; what was undone before it cannot be redone any more."""
-        after = self.clicks if clicks is None else tuple(clicks)
-        entry = Entry(kind, self.clicks, after)
-        self.clicks = after
+        after = self.prompts if prompts is None else tuple(prompts)
+        entry = Entry(kind, self.prompts, after)
+        self.prompts = after
         self.done.append(entry)
         del self.done[:-MOST_ENTRIES]
         self.undone.clear()
@@ -96,7 +102,7 @@ class History:
             return None
         entry = self.done.pop()
         self.undone.append(entry)
-        self.clicks = entry.before
+        self.prompts = entry.before
         return entry
 
     def redo(self) -> Entry | None:
@@ -105,29 +111,35 @@ class History:
             return None
         entry = self.undone.pop()
         self.done.append(entry)
-        self.clicks = entry.after
+        self.prompts = entry.after
         return entry
 
 
-def click_record(click: Click) -> dict[str, Any]:
-    """Turn a click into what the journal stores."""
-    return {"voxel_zyx": list(click.voxel_zyx), "inside": click.inside, "label": click.label}
+def prompt_record(prompt: Prompt) -> dict[str, Any]:
+    """Turn a click or a box into what the journal stores."""
+    if isinstance(prompt, BoxPrompt):
+        corners = [list(prompt.first_zyx), list(prompt.last_zyx)]
+        return {"box_zyx": corners, "axis": prompt.axis, "label": prompt.label}
+    return {"voxel_zyx": list(prompt.voxel_zyx), "inside": prompt.inside, "label": prompt.label}
 
 
-def clicks_of(records: Iterable[Mapping[str, Any]]) -> tuple[Click, ...]:
-    """Return the clicks that stood when a case was left, from the records of its journal."""
-    clicks: tuple[Click, ...] = ()
+def prompts_of(records: Iterable[Mapping[str, Any]]) -> tuple[Prompt, ...]:
+    """Return the clicks and boxes that stood when a case was left, from the records of its journal."""
+    prompts: tuple[Prompt, ...] = ()
     for record in records:
         if isinstance(stored := record.get("clicks"), list):
-            clicks = tuple(click for item in stored if (click := _click(item)) is not None)
-    return clicks
+            prompts = tuple(prompt for item in stored if (prompt := _prompt(item)) is not None)
+    return prompts
 
 
-def _click(item: Any) -> Click | None:
+def _prompt(item: Any) -> Prompt | None:
     try:
+        if "box_zyx" in item:
+            first, last = ((int(z), int(y), int(x)) for z, y, x in item["box_zyx"])
+            return BoxPrompt(first, last, int(item["axis"]), int(item["label"]))
         z, y, x = (int(index) for index in item["voxel_zyx"])
         return Click((z, y, x), bool(item["inside"]), int(item["label"]))
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, IndexError):
         return None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,6 +127,16 @@ def add_agreement(viewer: Viewer, values: NDArray[np.uint8], image: Layer) -> La
     )
     layer.editable = False
     return layer
+
+
+@contextmanager
+def added_below(viewer: Viewer, layer: Layer) -> Iterator[None]:
+    """Add a layer inside: it goes below `layer` and does not become the active one."""
+    active = viewer.layers.selection.active
+    yield
+    if layer in viewer.layers:
+        viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer))
+    viewer.layers.selection.active = active
 
 
 def look_at(viewer: Viewer, labels: NDArray[Any], geometry: Geometry) -> None:

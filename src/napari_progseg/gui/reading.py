@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..guidance.clicks import Click
+from ..guidance.boxes import Prompt
 from ..project import Case, CaseState, Project
 from ..volume import LabelClass, Volume
 from .compare import Tally
-from .saving import clicks_left
+from .saving import prompts_left
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class ReadCase:
         The project's classes.
     tally : Tally or None
         Counts against an empty prediction, where the labels are complete and so can be compared with.
-    clicks : tuple of Click
-        Clicks that stood when the case was left.
+    prompts : tuple of Click or BoxPrompt
+        What stood when the case was left.
     """
 
     case: Case
@@ -41,11 +41,11 @@ class ReadCase:
     labels: NDArray[Any]
     classes: tuple[LabelClass, ...]
     tally: Tally | None = None
-    clicks: tuple[Click, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
 
 
 def read_case(project: Project, case_id: str) -> ReadCase:
-    """Read image, labels and clicks of a case."""
+    """Read image, labels, clicks and boxes of a case."""
     volume = project.volume(case_id)
     stored = project.labels(case_id)
     classes = project.classes
@@ -56,7 +56,7 @@ def read_case(project: Project, case_id: str) -> ReadCase:
     tally = None
     if case.state is CaseState.COMPLETED:
         tally = Tally.of(np.broadcast_to(dtype(0), labels.shape), labels, [each.value for each in classes])
-    return ReadCase(case, volume, labels, classes, tally, clicks_left(project, case_id))
+    return ReadCase(case, volume, labels, classes, tally, prompts_left(project, case_id))
 
 
 def smallest_type(classes: Sequence[LabelClass]) -> type[np.unsignedinteger[Any]]:

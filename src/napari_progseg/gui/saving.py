@@ -12,13 +12,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import UserError
 from ..geometry import Geometry
-from ..guidance.clicks import Click
+from ..guidance.boxes import Prompt
 from ..project import CaseState, Project
 from ..storage.journal import Journal
 from ..volume import LabelMap
 from .background import Background, Problem
 from .case import OpenCase
-from .history import click_record, clicks_of
+from .history import prompt_record, prompts_of
 
 _IDLE_MS = 2000
 
@@ -155,11 +155,11 @@ class Keeper(QObject):
         self._unsaved = True
         self._timer.start()
 
-    def _edited(self, what: str, clicks: Sequence[Click], source: str) -> None:
+    def _edited(self, what: str, prompts: Sequence[Prompt], source: str) -> None:
         record = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "edit": what,
-            "clicks": [click_record(click) for click in clicks],
+            "clicks": [prompt_record(prompt) for prompt in prompts],
             **({"source": source} if source else {}),
         }
         try:
@@ -181,6 +181,6 @@ def journal(project: Project, case_id: str) -> Journal:
     return Journal(project.edits_dir / f"{case_id}.jsonl", durable=True)
 
 
-def clicks_left(project: Project, case_id: str) -> tuple[Click, ...]:
-    """Return the clicks that stood when a case was last left."""
-    return clicks_of(journal(project, case_id).read())
+def prompts_left(project: Project, case_id: str) -> tuple[Prompt, ...]:
+    """Return the clicks and boxes that stood when a case was last left."""
+    return prompts_of(journal(project, case_id).read())

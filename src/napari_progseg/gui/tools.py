@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..training.config import ClickConfig
 
-Tool = Literal["click", "paint"]
+Tool = Literal["click", "line", "box", "paint", "none"]
 
 
 class Tools(QObject):

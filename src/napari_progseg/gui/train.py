@@ -177,9 +177,11 @@ class Train(QWidget):
         """Return the settings of the run that *Start* would start."""
         learns, checks = self.chosen()
         begin = self.begin.row
-        return self.advanced.config(
+        config = self.advanced.config(
             self.chosen_mode, self.minutes.value(), learns, checks, None if begin is None else begin.path
         )
+        width = {"sigma_mm": self._desk.tools.sigma_mm}
+        return config.model_copy(update={"clicks": config.clicks.model_copy(update=width)})
 
     def learn_from_all(self) -> None:
         """Start to learn from all scans that are not kept for the test, from scratch and for the time that is set."""

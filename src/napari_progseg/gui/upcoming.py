@@ -158,7 +158,6 @@ class Upcoming(QObject):
     def _case_changed(self) -> None:
         case = self._desk.case
         if case is not None:
-            self._bind_keys(case)
             if self._is_open(case.id):
                 self._note_opened(case.id)
             self._passed.add(case.id)
@@ -170,22 +169,11 @@ class Upcoming(QObject):
             self._note_shown()
         self.changed.emit()
 
-    def _bind_keys(self, case: OpenCase) -> None:
-        for layer in case.own_layers():
-            layer.bind_key("n", self._key_next, overwrite=True)
-            layer.bind_key("Shift-N", self._key_back, overwrite=True)
-
-    def _key_next(self, layer: object) -> None:
-        self.open()
-
-    def _key_back(self, layer: object) -> None:
-        self.back()
-
     # --- the prediction that is there already -------------------------------------------------------------------
 
     def _predict(self, case: OpenCase) -> None:
         """Let the model predict a case that nobody has worked on with clicks; labels are not touched."""
-        usable = self._model() is not None and not (case.has_prediction or case.history.clicks)
+        usable = self._model() is not None and not (case.has_prediction or case.history.prompts)
         if usable and self._is_open(case.id) and self._desk.answerer.predict(case):
             self._predicting = case
             case.edited.connect(self._edited)

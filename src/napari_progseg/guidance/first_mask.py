@@ -39,7 +39,9 @@ class FirstMask:
     mask: NDArray[np.bool_]
 
 
-def first_mask(image: NDArray[np.generic], clicks: Iterable[Click]) -> FirstMask | None:
+def first_mask(
+    image: NDArray[np.generic], clicks: Iterable[Click], within: tuple[slice, slice] | None = None
+) -> FirstMask | None:
     """Find the structure around the inside clicks of one slice.
 
     Parameters
@@ -48,6 +50,8 @@ def first_mask(image: NDArray[np.generic], clicks: Iterable[Click]) -> FirstMask
         Intensities of the slice.
     clicks : iterable of Click
         The clicks of one structure in this slice. The frame of the window counts as outside, too.
+    within : tuple of slice or None
+        Rows and columns in which the structure lies as a whole; they are the window then, whatever was clicked.
 
     Returns
     -------
@@ -58,17 +62,17 @@ def first_mask(image: NDArray[np.generic], clicks: Iterable[Click]) -> FirstMask
     inside = [place for place, is_inside in said if is_inside]
     if not inside:
         return None
-    region = _window(inside, image.shape)
+    region = _window(inside, image.shape) if within is None else _around(within, image.shape)
     seeds = _seeds(said, region)
     window = ndimage.gaussian_filter(image[region].astype(np.float64), _SMOOTHING)
     if np.ptp(window) == 0:
-        return FirstMask(region, seeds == _INSIDE)
+        return FirstMask(region, (seeds == _INSIDE) & _allowed(region, within))
     window /= window.std()
     with warnings.catch_warnings():
         # it advises a faster solver that is no dependency
         warnings.simplefilter("ignore", UserWarning)
         found = random_walker(window, seeds, beta=_BETA, mode="cg_j", tol=1e-3)
-    return FirstMask(region, found == _INSIDE)
+    return FirstMask(region, (found == _INSIDE) & _allowed(region, within))
 
 
 def _window(inside: Sequence[tuple[int, ...]], shape: Sequence[int]) -> tuple[slice, slice]:
@@ -78,6 +82,21 @@ def _window(inside: Sequence[tuple[int, ...]], shape: Sequence[int]) -> tuple[sl
         for first, last, n in zip(low, high, shape, strict=True)
     )
     return rows, columns
+
+
+def _around(within: tuple[slice, slice], shape: Sequence[int]) -> tuple[slice, slice]:
+    """Return a window whose frame, which counts as outside, lies around the box."""
+    rows, columns = (
+        slice(max(0, part.start - 1), min(n, part.stop + 1)) for part, n in zip(within, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _allowed(region: tuple[slice, slice], within: tuple[slice, slice] | None) -> NDArray[np.bool_]:
+    allowed = np.full([part.stop - part.start for part in region], within is None)
+    if within is not None:
+        allowed[tuple(slice(w.start - r.start, w.stop - r.start) for w, r in zip(within, region, strict=True))] = True
+    return allowed
 
 
 def _seeds(said: Sequence[tuple[tuple[int, ...], bool]], region: tuple[slice, slice]) -> NDArray[np.int_]:

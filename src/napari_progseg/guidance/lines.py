@@ -1,4 +1,4 @@
-"""A line drawn across slices, as one inside click in each (proposed in the limited-data paper, section 4)."""
+"""A line drawn across slices, as one click in each (proposed in the limited-data paper, section 4)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from .clicks import Click
 
 
-def clicks_along(points: ArrayLike, shape: Sequence[int], label: int, axis: int = 0) -> tuple[Click, ...]:
-    """Return an inside click for every slice that a polyline crosses.
+def clicks_along(
+    points: ArrayLike, shape: Sequence[int], label: int, axis: int = 0, *, inside: bool = True
+) -> tuple[Click, ...]:
+    """Return a click for every slice that a polyline crosses.
 
     Parameters
     ----------
@@ -24,6 +26,8 @@ def clicks_along(points: ArrayLike, shape: Sequence[int], label: int, axis: int 
         Label value of the structure.
     axis : int
         Which axis counts slices; 0 for axial ones.
+    inside : bool
+        Whether the line runs through the structure, or only where it is not.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def clicks_along(points: ArrayLike, shape: Sequence[int], label: int, axis: int 
             first.setdefault(round(float(crossing[axis])), crossing)
     voxels = (np.rint(first[index]).astype(int) for index in sorted(first))
     return tuple(
-        Click((int(z), int(y), int(x)), inside=True, label=label)
+        Click((int(z), int(y), int(x)), inside, label)
         for z, y, x in voxels
         if all(0 <= v < n for v, n in zip((z, y, x), shape, strict=True))
     )

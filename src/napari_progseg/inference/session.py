@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..data.plan import Plan
 from ..data.preprocess import Box, Prepared, prepare
+from ..guidance.boxes import BoxPrompt, Prompt, boxes_in, confine, steps_of
 from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
 from ..volume import Volume
@@ -27,9 +28,9 @@ Labels = NDArray[np.unsignedinteger]
 
 @dataclass(frozen=True, eq=False)
 class _Applied:
-    """A click that was answered, with what was there before."""
+    """A click that was answered, or a box that was applied, with what was there before."""
 
-    click: Click
+    step: Prompt
     region: Box
     before: Labels
 
@@ -49,8 +50,8 @@ class InteractiveSession:
     """Answers clicks on one image.
 
     A click changes only a window of one training patch around it, and there only what it is about, see `corrected`;
-    the rest of the mask stays as it was. The clicks of an earlier call that are still there are not computed again, and
-    those that are gone are taken back exactly.
+    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle. What an
+    earlier call answered and is still there is not computed again, and what is gone is taken back exactly.
 
     Parameters
     ----------
@@ -77,14 +78,14 @@ class InteractiveSession:
         return labels
 
     def answer(
-        self, clicks: Sequence[Click], revision: int, current: Labels | None = None, *, local: bool = True
+        self, clicks: Sequence[Prompt], revision: int, current: Labels | None = None, *, local: bool = True
     ) -> Answer:
-        """Answer a set of clicks.
+        """Answer a set of clicks and boxes.
 
         Parameters
         ----------
-        clicks : sequence of Click
-            All clicks on this image, oldest first.
+        clicks : sequence of Click or BoxPrompt
+            All on this image, oldest first.
         revision : int
             Handed back in the answer.
         current : ndarray of label values, (Z, Y, X), or None
@@ -101,28 +102,33 @@ class InteractiveSession:
         """
         began = time.perf_counter()
         image = self._in_hand
-        kept = _common(image.applied, clicks)
+        steps = steps_of(clicks)
+        kept = _common(image.applied, steps)
         touched = [undone.region for undone in self._take_back(image, kept)]
         if current is not None:
-            self._start_from(image, clicks[kept:], current)
-        for group in _rounds(range(kept, len(clicks)), clicks, self.model.plan):
-            touched += self._apply(image, group, clicks, local=local)
+            self._start_from(image, steps[kept:], current)
+        for group in _rounds(range(kept, len(steps)), steps, self.model.plan):
+            first = steps[group[0]]
+            if isinstance(first, BoxPrompt):
+                touched.append(self._confine(image, first))
+            else:
+                touched += self._apply(image, group, steps, local=local)
         if current is not None:
             touched += [box for box in image.known.values() if not np.array_equal(image.labels[box], current[box])]
         patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched).values())
         doubts, image.doubts = tuple(image.doubts), []
         return Answer(revision, patches, time.perf_counter() - began, doubts)
 
-    def _start_from(self, image: _Image, new: Sequence[Click], current: Labels) -> None:
-        """Take over the mask as it stands below new clicks, save where a click was ever answered."""
-        for click in new:
-            window = self._window(click)[1]
+    def _start_from(self, image: _Image, new: Sequence[Prompt], current: Labels) -> None:
+        """Take over the mask as it stands below new clicks and boxes, save where a click was ever answered."""
+        for step in new:
+            window = self._region(step)
             fresh = np.ones(image.labels[window].shape, bool)
             for box in image.known.values():
                 if _overlap(window, box):
                     fresh[_inside(box, window)] = False
             image.labels[window][fresh] = current[window][fresh]
-        image.known |= _distinct([self._window(click)[1] for click in new])
+        image.known |= _distinct([self._region(step) for step in new])
 
     @property
     def _in_hand(self) -> _Image:
@@ -138,21 +144,31 @@ class InteractiveSession:
             undone.append(last)
         return undone
 
-    def _apply(self, image: _Image, group: list[int], clicks: Sequence[Click], *, local: bool) -> list[Box]:
+    def _apply(self, image: _Image, group: list[int], steps: Sequence[Prompt], *, local: bool) -> list[Box]:
         """Answer clicks (by number) whose windows do not touch, in one batch."""
-        starts = [self._window(clicks[number])[0] for number in group]
-        values = self._probabilities(image, group, starts, clicks)
+        clicks = [step for number in group if isinstance(step := steps[number], Click)]
+        starts = [self._window(click)[0] for click in clicks]
+        values = self._probabilities(image, group, starts, steps)
         regions = []
-        for number, start, value in zip(group, starts, values, strict=True):
+        for number, click, start, value in zip(group, clicks, starts, values, strict=True):
             region, back = image.prepared.back(value, start)
             before = image.labels[region].copy()
-            image.applied.append(_Applied(clicks[number], region, before))
+            image.applied.append(_Applied(click, region, before))
             image.doubts.append((region, doubtful(back)))
             answer = to_labels(back, self.model.classes)
-            image.labels[region] = self._local(before, answer, clicks[number], region) if local else answer
+            confine(answer, boxes_in(steps[:number]), [part.start for part in region])
+            image.labels[region] = self._local(before, answer, click, region) if local else answer
             regions.append(region)
         image.known |= _distinct(regions)
         return regions
+
+    def _confine(self, image: _Image, box: BoxPrompt) -> Box:
+        """Empty the plane of a box around it."""
+        region = self._region(box)
+        image.applied.append(_Applied(box, region, image.labels[region].copy()))
+        confine(image.labels, [box])
+        image.known |= _distinct([region])
+        return region
 
     def _local(self, before: Labels, answer: Labels, click: Click, region: Box) -> Labels:
         ratio, dims = self._in_hand.prepared.ratio, self.model.plan.dims
@@ -160,6 +176,14 @@ class InteractiveSession:
         reach = [*([0.0] * (3 - dims)), *wide]
         at = [int(c) - part.start for c, part in zip(click.voxel_zyx, region, strict=True)]
         return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
+
+    def _region(self, step: Prompt) -> Box:
+        """Return the region of the image that a step may change: a click's window, a box's whole plane."""
+        if isinstance(step, Click):
+            return self._window(step)[1]
+        plane = [slice(0, size) for size in self._in_hand.labels.shape]
+        plane[step.axis] = slice(step.plane, step.plane + 1)
+        return tuple(plane)  # type: ignore[return-value]
 
     def _window(self, click: Click) -> tuple[tuple[int, int, int], Box]:
         """Return the start of a click's window on the network's grid, and the image's region below it."""
@@ -173,7 +197,7 @@ class InteractiveSession:
         return start, region  # type: ignore[return-value]
 
     def _probabilities(
-        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], clicks: Sequence[Click]
+        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], steps: Sequence[Prompt]
     ) -> NDArray[np.float32]:
         """Return class probabilities (len(group), classes, z, y, x) of the windows.
 
@@ -184,7 +208,8 @@ class InteractiveSession:
         for number, start in zip(group, starts, strict=True):
             pixels = torch.from_numpy(image.prepared.box(start, plan.patch_zyx))
             for each in plan.classes:
-                said = [click for click in clicks[: number + 1] if click.label == each.value]
+                clicks = [step for step in steps[: number + 1] if isinstance(step, Click)]
+                said = [click for click in clicks if click.label == each.value]
                 inputs.append(self._input(image, pixels, start, said, each.value))
         out = self.model.probabilities(torch.stack(inputs))
         out = out.view(len(group), len(plan.classes), len(plan.classes), *plan.patch)
@@ -233,24 +258,28 @@ def _click_tensor(clicks: list[Click], prepared: Prepared, start: tuple[int, int
     )
 
 
-def _common(applied: Sequence[_Applied], clicks: Sequence[Click]) -> int:
+def _common(applied: Sequence[_Applied], steps: Sequence[Prompt]) -> int:
     kept = 0
-    for done, click in zip(applied, clicks, strict=False):
-        if done.click != click:
+    for done, step in zip(applied, steps, strict=False):
+        if done.step != step:
             break
         kept += 1
     return kept
 
 
-def _rounds(numbers: range, clicks: Sequence[Click], plan: Plan) -> list[list[int]]:
+def _rounds(numbers: range, steps: Sequence[Prompt], plan: Plan) -> list[list[int]]:
     """Group clicks that can be answered together: in 2D runs of clicks on different slices, in 3D one by one."""
     groups: list[list[int]] = []
+    slices: set[int] = set()  # of the newest group, empty where nothing may join it
     for number in numbers:
-        slices = {clicks[other].voxel_zyx[0] for other in groups[-1]} if groups else set()
-        if plan.dims == 2 and groups and clicks[number].voxel_zyx[0] not in slices and len(slices) < plan.batch:
+        step = steps[number]
+        z = step.voxel_zyx[0] if isinstance(step, Click) and plan.dims == 2 else None
+        if z is not None and slices and z not in slices and len(slices) < plan.batch:
             groups[-1].append(number)
+            slices.add(z)
         else:
             groups.append([number])
+            slices = set() if z is None else {z}
     return groups
 
 

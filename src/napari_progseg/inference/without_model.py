@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..guidance.boxes import BoxPrompt, Prompt, boxes_in, confine, steps_of
 from ..guidance.clicks import Click
 from ..guidance.first_mask import SEED, first_mask
 from ..volume import Volume
@@ -21,10 +22,14 @@ Labels = NDArray[np.unsignedinteger]
 
 @dataclass(eq=False)
 class _Slice:
-    """A slice under work: its labels before the first click and after each one."""
+    """A slice under work: its labels before the first step and after each one; steps are clicks and boxes."""
 
     states: list[Labels]
-    clicks: list[Click] = field(default_factory=list)
+    steps: list[Prompt] = field(default_factory=list)
+
+    def shown_in(self, current: Labels | None, z: int) -> bool:
+        """Whether the mask on screen shows the newest state; it does not where steps were undone and done again."""
+        return current is None or np.array_equal(current[z], self.states[-1])
 
 
 class ClicksAlone:
@@ -42,14 +47,14 @@ class ClicksAlone:
         self._volume, self._slices = volume, {}
 
     def answer(
-        self, clicks: Sequence[Click], revision: int, current: Labels | None = None, *, local: bool = True
+        self, clicks: Sequence[Prompt], revision: int, current: Labels | None = None, *, local: bool = True
     ) -> Answer:
-        """Answer a set of clicks.
+        """Answer a set of clicks and boxes.
 
         Parameters
         ----------
-        clicks : sequence of Click
-            All clicks on this image, oldest first; those that are gone since the last call are taken back.
+        clicks : sequence of Click or BoxPrompt
+            All on this image, oldest first; those that are gone since the last call are taken back.
         revision : int
             Handed back in the answer.
         current : ndarray of label values, (Z, Y, X), or None
@@ -60,44 +65,59 @@ class ClicksAlone:
         Returns
         -------
         Answer
-            The slices that are no longer as they were.
+            The slices that are no longer as they were, or that `current` does not show as they are.
         """
         began = time.perf_counter()
-        said = defaultdict(list)
-        for click in clicks:
-            said[click.voxel_zyx[0]].append(click)
+        said = self._by_slice(steps_of(clicks), current)
         patches = []
         for z in sorted({*said, *self._slices}):
             before = self._slices.get(z)
-            if before is not None and before.clicks == said[z]:
+            if before is not None and before.steps == said[z] and before.shown_in(current, z):
                 continue
             labels = self._renew(z, said[z], current, local=local)
             patches.append(((slice(z, z + 1), slice(0, labels.shape[0]), slice(0, labels.shape[1])), labels[None]))
         return Answer(revision, tuple(patches), time.perf_counter() - began)
 
-    def _renew(self, z: int, clicks: list[Click], current: Labels | None, *, local: bool) -> Labels:
-        """Go back to the last state that these clicks share, and answer those that are new."""
+    def _by_slice(self, steps: Sequence[Prompt], current: Labels | None) -> dict[int, list[Prompt]]:
+        """Sort steps by the axial slices that they speak about, as far as those are under work or have to be."""
+        slices = set(self._slices)
+        for step in steps:
+            slices |= {step.voxel_zyx[0]} if isinstance(step, Click) else _slices_of(step, current)
+        said: dict[int, list[Prompt]] = defaultdict(list)
+        for step in steps:
+            across = isinstance(step, BoxPrompt) and step.axis != 0
+            for z in slices if across else {step.voxel_zyx[0] if isinstance(step, Click) else step.plane}:
+                said[z].append(step)
+        return said
+
+    def _renew(self, z: int, steps: list[Prompt], current: Labels | None, *, local: bool) -> Labels:
+        """Go back to the last state that these steps share, and do those that are new."""
         work = self._slices.setdefault(z, _Slice([self._begin(z, current)]))
-        kept = next((n for n, (a, b) in enumerate(zip(work.clicks, clicks, strict=False)) if a != b), None)
-        kept = min(len(work.clicks), len(clicks)) if kept is None else kept
+        kept = next((n for n, (a, b) in enumerate(zip(work.steps, steps, strict=False)) if a != b), None)
+        kept = min(len(work.steps), len(steps)) if kept is None else kept
         del work.states[kept + 1 :]
-        work.clicks = clicks
-        for number in range(kept, len(clicks)):
-            work.states.append(self._after(work.states[-1], clicks[: number + 1], local=local))
+        work.steps = steps
+        for number in range(kept, len(steps)):
+            work.states.append(self._after(z, work.states[-1], steps[: number + 1], local=local))
         return work.states[-1]
 
     def _begin(self, z: int, current: Labels | None) -> Labels:
         return np.zeros(self._image(z).shape, np.uint16) if current is None else current[z].copy()
 
-    def _after(self, before: Labels, clicks: Sequence[Click], *, local: bool) -> Labels:
-        newest = clicks[-1]
-        found = first_mask(self._image(newest.voxel_zyx[0]), [c for c in clicks if c.label == newest.label])
+    def _after(self, z: int, before: Labels, steps: Sequence[Prompt], *, local: bool) -> Labels:
+        newest, boxes = steps[-1], boxes_in(steps)
+        labels = before.copy()
+        if isinstance(newest, BoxPrompt):
+            confine(labels[None], [newest], (z, 0, 0))
+            return labels
+        clicks = [step for step in steps if isinstance(step, Click) and step.label == newest.label]
+        found = first_mask(self._image(z), clicks, _window_of(boxes, newest.label))
         if found is None:
             return before
-        labels = before.copy()
         window = labels[found.region]
         free = (window == 0) | (window == newest.label)
         window[free] = np.where(found.mask, newest.label, 0)[free]
+        confine(labels[None], boxes, (z, 0, 0))
         if not local:
             return labels
         reach = (SEED, SEED)
@@ -108,3 +128,28 @@ class ClicksAlone:
         if self._volume is None:
             raise RuntimeError("set_image comes before the first click")
         return np.asarray(self._volume.image[z])
+
+
+def _slices_of(box: BoxPrompt, current: Labels | None) -> set[int]:
+    """Return the axial slices in which a box takes something away, and its own where it lies in one."""
+    if box.axis == 0:
+        return {box.plane}
+    if current is None:
+        return set()
+    plane = (slice(None),) * box.axis + (slice(box.plane, box.plane + 1),)
+    corner = [0, 0, 0]
+    corner[box.axis] = box.plane
+    confined = current[plane].copy()
+    confine(confined, [box], corner)
+    return set(np.flatnonzero((confined != current[plane]).any(axis=(1, 2))).tolist())
+
+
+def _window_of(boxes: Sequence[BoxPrompt], label: int) -> tuple[slice, slice] | None:
+    """Return rows and columns of the box that was drawn in this slice for a structure."""
+    drawn = [box for box in boxes if box.axis == 0 and box.label == label]
+    if not drawn:
+        return None
+    _, rows, columns = (
+        slice(first, last + 1) for first, last in zip(drawn[-1].first_zyx, drawn[-1].last_zyx, strict=True)
+    )
+    return rows, columns
