@@ -44,3 +44,9 @@ def test_an_accepted_mask_of_a_run_or_of_nobody_known_began_as_a_prediction() ->
 def test_a_record_without_a_readable_time_counts_and_takes_no_seconds() -> None:
     found = effort_of("a", [{"edit": "stroke", "time": "yesterday"}, {"edit": "stroke"}])
     assert (found.strokes, found.seconds) == (2, 0)
+
+
+def test_a_line_or_a_box_is_one_act_however_many_clicks_it_gives() -> None:
+    records = [{"edit": "line", "clicks": [{}] * 5}, {"edit": "box", "clicks": [{}] * 6}, {"edit": "box", "clicks": []}]
+    effort = effort_of("a", records)
+    assert (effort.clicks, effort.others) == (2, 1)

@@ -21,7 +21,7 @@ class Effort:
     Parameters
     ----------
     clicks, strokes : int
-        Clicks that were set, and strokes of the brush; those taken back later count, too.
+        Clicks, lines and boxes that were set, and strokes of the brush; those taken back later count, too.
     accepted : int
         Predictions that were copied into the labels.
     imported : int
@@ -72,7 +72,7 @@ def project_effort(project: Project) -> tuple[Effort, ...]:
 
 
 def _kind(edit: str, *, grown: bool) -> str:
-    if edit == "click":
+    if edit in {"click", "line", "box"}:
         return "clicks" if grown else "others"
     return {"stroke": "strokes", "accept": "accepted", "import": "imported"}.get(edit, "others")
 
