@@ -15,6 +15,7 @@ from napari_progseg.studies.arms_report import speed_table
 from napari_progseg.studies.frozen import frozen_settings
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.rows import Row, RowFile
+from napari_progseg.studies.speed import quotient_text
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
@@ -56,6 +57,15 @@ def test_the_pdl_page_shows_what_its_rows_say() -> None:
     differences = lines(parts.difference_table(found.differences, ""), (0, 2, 3, 5))
     times = lines(speed_table(found.speeds, PDL), (0, 2, 3, 5))
     assert not_on("pdl.md", *dice, *differences, *times) == []
+
+
+def test_the_pdl_page_shows_what_pdl_does_at_the_rate_of_the_others() -> None:
+    others = [row for row in rows_of("pdl") if row.group != "PDL"]
+    found = Arms.of(PDL, [*others, *rows_of("pdl/same-rate")])
+    ratios = [each.steps_ratio for each in found.speeds if each.group == "PDL"]
+    shown = [quotient_text(ratio) for ratio in ratios if ratio is not None]
+    assert len(shown) == 3
+    assert not_on("pdl.md", *shown) == []
 
 
 @pytest.mark.parametrize("study", ["limited-data", "pdl"])
