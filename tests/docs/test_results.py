@@ -9,8 +9,13 @@ import pytest
 
 from napari_progseg.evaluation.report import Table
 from napari_progseg.studies import report as parts
-from napari_progseg.studies.limited_data_report import Findings
+from napari_progseg.studies.arms import PDL
+from napari_progseg.studies.arms_report import Findings as Arms
+from napari_progseg.studies.arms_report import speed_table
+from napari_progseg.studies.frozen import frozen_settings
+from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.rows import Row, RowFile
+from napari_progseg.studies.speed import quotient_text
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
@@ -19,29 +24,53 @@ def lines(table: Table, columns: Sequence[int]) -> list[str]:
     return ["| " + " | ".join(row[column] for column in columns) + " |" for row in table.rows]
 
 
-@pytest.fixture(scope="module")
-def limited_data() -> list[Row]:
-    return list(RowFile(RESULTS / "limited-data").read().values())
+def rows_of(study: str) -> list[Row]:
+    return list(RowFile(RESULTS / study).read().values())
 
 
-def test_the_limited_data_page_shows_what_its_rows_say(limited_data: list[Row]) -> None:
-    page = (RESULTS / "limited-data.md").read_text(encoding="utf-8")
-    found = Findings.of(limited_data)
-    assert len(limited_data) == 60
-    shown = [
-        *lines(parts.dice_table(found.means), range(4)),
-        *lines(parts.difference_table(found.differences, ""), (0, 1, 2, 3, 5)),
-    ]
-    assert [line for line in shown if line not in page] == []
-    for each in found.reaching:
-        steps = each.mean_steps
-        assert f"{steps.mean:.0f} [{steps.low:.0f}, {steps.high:.0f}]" in page
+def not_on(page: str, *shown: str) -> list[str]:
+    text = (RESULTS / page).read_text(encoding="utf-8")
+    return [line for line in shown if line not in text]
 
 
-def test_its_seeds_and_cases_chose_no_setting(limited_data: list[Row]) -> None:
-    from napari_progseg.studies.frozen import frozen_settings
+@pytest.mark.parametrize("folder", ["limited-data", "limited-data/sarcoma"])
+def test_the_limited_data_page_shows_the_dice_of_its_rows(folder: str) -> None:
+    found = LimitedData.of(rows_of(folder))
+    assert not_on("limited-data.md", *lines(parts.dice_table(found.means), range(4))) == []
 
-    chosen = frozen_settings("limited-data").chosen_on
+
+def test_the_limited_data_page_shows_the_differences_and_times_of_its_rows() -> None:
+    rows = rows_of("limited-data")
+    found = LimitedData.of(rows)
+    assert len(rows) == 60
+    differences = lines(parts.difference_table(found.differences, ""), (0, 1, 2, 3, 5))
+    steps = [each.mean_steps for each in found.reaching]
+    times = [f"{each.mean:.0f} [{each.low:.0f}, {each.high:.0f}]" for each in steps]
+    assert not_on("limited-data.md", *differences, *times) == []
+
+
+def test_the_pdl_page_shows_what_its_rows_say() -> None:
+    rows = rows_of("pdl")
+    found = Arms.of(PDL, rows)
+    assert len(rows) == 20
+    dice = lines(parts.dice_table(found.means), range(2))
+    differences = lines(parts.difference_table(found.differences, ""), (0, 2, 3, 5))
+    times = lines(speed_table(found.speeds, PDL), (0, 2, 3, 5))
+    assert not_on("pdl.md", *dice, *differences, *times) == []
+
+
+def test_the_pdl_page_shows_what_pdl_does_at_the_rate_of_the_others() -> None:
+    others = [row for row in rows_of("pdl") if row.group != "PDL"]
+    found = Arms.of(PDL, [*others, *rows_of("pdl/same-rate")])
+    ratios = [each.steps_ratio for each in found.speeds if each.group == "PDL"]
+    shown = [quotient_text(ratio) for ratio in ratios if ratio is not None]
+    assert len(shown) == 3
+    assert not_on("pdl.md", *shown) == []
+
+
+@pytest.mark.parametrize("study", ["limited-data", "pdl"])
+def test_seeds_and_cases_of_a_page_chose_no_setting(study: str) -> None:
+    chosen, rows = frozen_settings(study).chosen_on, rows_of(study)
     assert chosen.cases
-    assert not {row.seed for row in limited_data} & set(chosen.seeds)
-    assert not {score.case for row in limited_data for score in row.scores} & set(chosen.cases)
+    assert not {row.seed for row in rows} & set(chosen.seeds)
+    assert not {score.case for row in rows for score in row.scores} & set(chosen.cases)

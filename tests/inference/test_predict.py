@@ -11,7 +11,6 @@ import torch
 
 from napari_progseg.inference.model import TrainedModel
 from napari_progseg.inference.predict import predict_volume, to_labels, windowed
-from napari_progseg.inference.unsure import doubtful
 from napari_progseg.volume import LabelClass, Volume
 
 ModelOf = Callable[..., TrainedModel]
@@ -119,8 +118,3 @@ def test_every_voxel_is_seen_once_with_its_probabilities(
     found = predict_volume(model_of(patch=patch), volume, seen=seen)
     assert (times == 1).all()
     np.testing.assert_array_equal(labels, found.labels)
-
-
-def test_what_is_neither_clearly_there_nor_clearly_not_is_doubtful() -> None:
-    probabilities = np.array([[0.0, 0.1, 0.2, 0.9, 1.0], [0.0, 0.0, 0.0, 0.5, 0.95]], np.float32)
-    assert doubtful(probabilities).tolist() == [False, False, True, True, False]

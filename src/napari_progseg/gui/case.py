@@ -179,9 +179,9 @@ class OpenCase(QObject):
         self.show_maps()
         self.drawn.show()
 
-    def _prompts_changed(self, what: str) -> None:
+    def _prompts_changed(self, what: str, source: str = "") -> None:
         self._show_prompts()
-        self.edited.emit(what, self.history.prompts, "")
+        self.edited.emit(what, self.history.prompts, source)
         self.changed.emit()
 
     def undo(self) -> None:
@@ -254,9 +254,7 @@ class OpenCase(QObject):
         self.doubts = None
         entry.boxes += [] if box is None else [box]
         self.base += 1
-        self._show_prompts()
-        self.edited.emit("import", (), source)
-        self.changed.emit()
+        self._prompts_changed("import", source)
         return entry
 
     @property
@@ -320,8 +318,7 @@ class OpenCase(QObject):
 
     def _labels_changed(self) -> None:
         if self.labels_layer in self.viewer.layers:
-            if self.labels_layer.data is not self.labels:
-                self.labels = self.labels_layer.data
+            self.labels = self.labels_layer.data
             layers.redraw(self.labels_layer)
         if self.tally is not None:
             self.stale = self.labels.size > LARGE_VOXELS  # then counted in the background, see `recounting`

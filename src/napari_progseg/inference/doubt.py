@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..data.preprocess import prepare
 from ..volume import Volume
 from .model import TrainedModel
 from .predict import probability_parts
-
-IN_QUESTION = 0.1
+from .unsure import MeanEntropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +41,8 @@ def doubt_of(model: TrainedModel, volume: Volume, tick: Callable[[], None] = lam
     tick : callable
         Called between parts; what it raises ends the work.
     """
-    total, voxels = 0.0, 0
-    for _, values, _ in probability_parts(model, prepare(volume, model.plan)):
+    entropy = MeanEntropy()
+    for region, values, _ in probability_parts(model, prepare(volume, model.plan)):
         tick()
-        asked = values[:, values.max(axis=0) >= IN_QUESTION]
-        total += float(_entropy(asked).max(axis=0).sum(dtype=np.float64)) if asked.size else 0.0
-        voxels += asked.shape[1]
-    return Doubt(total / voxels if voxels else 1.0, voxels)
-
-
-def _entropy(p: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the entropy of yes or no in bits; of certainty it is 0."""
-    q = p.clip(1e-7, 1 - 1e-7)
-    return np.asarray(-(q * np.log2(q) + (1 - q) * np.log2(1 - q)))
+        entropy.add(region, values)
+    return Doubt(1.0 if entropy.bits is None else entropy.bits, entropy.voxels)

@@ -11,9 +11,9 @@ from ..errors import UserError
 from ..predictions import ModelIdentity, Prediction, Predictions
 from ..project import CaseState, Project
 from ..storage.atomic import CannotWriteError
-from .entropy import MeanEntropy
 from .model import TrainedModel
 from .predict import predict_volume
+from .unsure import MeanEntropy
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class _Findings:
+class Findings:
     """All that the report shows."""
 
     rows: Rows
@@ -69,25 +69,27 @@ class _Findings:
     speeds: tuple[Speed, ...]
     ratios: tuple[Ratio, ...]
 
+    @classmethod
+    def of(cls, arms: Arms, rows: Sequence[Row]) -> Findings:
+        """Evaluate rows; the same rows give the same numbers."""
+        placed = by_place(rows)
+        rng = np.random.default_rng(_RESAMPLING)
+        groups = tuple(arms.settings)
+        return cls(
+            placed,
+            differences(placed, _comparisons(arms), rng),
+            means(placed, _scores(arms), rng),
+            speeds(placed, groups, arms.reference, rng),
+            ratios(placed, groups, arms.reference, rng),
+        )
+
 
 def write_arms(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
     """Write the report of the rows there are; None without any."""
     if not rows:
         return None
-    found = _findings(setting.study.arms, by_place(rows))
+    found = Findings.of(setting.study.arms, rows)
     return parts.write_report(folder, _report(setting, found, rows), _document(setting, found, rows), rows)
-
-
-def _findings(arms: Arms, rows: Rows) -> _Findings:
-    rng = np.random.default_rng(_RESAMPLING)
-    groups = tuple(arms.settings)
-    return _Findings(
-        rows,
-        differences(rows, _comparisons(arms), rng),
-        means(rows, _scores(arms), rng),
-        speeds(rows, groups, arms.reference, rng),
-        ratios(rows, groups, arms.reference, rng),
-    )
 
 
 def _scores(arms: Arms) -> tuple[Score, ...]:
@@ -101,7 +103,7 @@ def _comparisons(arms: Arms) -> tuple[Comparison, ...]:
     return (*against, *(difference(o, c) for c in controls for o in others if o is not c))
 
 
-def _report(setting: Setting, found: _Findings, rows: Sequence[Row]) -> Report:
+def _report(setting: Setting, found: Findings, rows: Sequence[Row]) -> Report:
     arms = setting.study.arms
     title, question = _QUESTIONS[arms.study]
     caution = parts.caution(found.rows, setting.patients_in_project)
@@ -116,7 +118,7 @@ def _report(setting: Setting, found: _Findings, rows: Sequence[Row]) -> Report:
         (parts.done_sentence(found.rows, setting.total), question, *filter(None, (caution,))),
         (
             Section("Dice", tables=tables, figures=figures),
-            Section("Time to a Dice", tables=(_speed_table(found.speeds, arms),), figures=(curves,)),
+            Section("Time to a Dice", tables=(speed_table(found.speeds, arms),), figures=(curves,)),
             Section(
                 "What it cost",
                 tables=(_ratio_table(found.ratios, arms), parts.cost_table(spending(found.rows, list(arms.settings)))),
@@ -128,7 +130,9 @@ def _report(setting: Setting, found: _Findings, rows: Sequence[Row]) -> Report:
     )
 
 
-def _speed_table(found: Sequence[Speed], arms: Arms) -> Table:
+def speed_table(found: Sequence[Speed], arms: Arms) -> Table:
+    """Show when each arm reached its targets."""
+
     def number(value: float | None) -> str:
         return "not reached" if value is None else format(value, ",.0f")
 
@@ -189,7 +193,7 @@ def _protocol(setting: Setting) -> Iterator[str]:
         yield f"{group}: {', '.join(settings)}."
 
 
-def _document(setting: Setting, found: _Findings, rows: Sequence[Row]) -> dict[str, Any]:
+def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[str, Any]:
     study, arms = setting.study, setting.study.arms
     return {
         "study": arms.study,

@@ -34,6 +34,8 @@ _STYLE: Any = {
 }
 _DODGE = 0.035
 _POINTS = 60
+# inches that four names take side by side
+_WIDTH_OF_LEGEND = 6.2
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def training_curves(name: str, caption: str, rows: Rows, looks: Mapping[str, Loo
     counts = patients_of(rows)
     columns = min(3, len(counts))
     lines = -(-len(counts) // columns)
-    drawing, panels = _panels(lines, columns, 2.9 * columns + 0.6, 2.5 * lines + 0.7)
+    drawing, panels = _panels(lines, columns, max(2.9 * columns + 0.6, _WIDTH_OF_LEGEND), 2.5 * lines + 0.9)
     for axes, patients in zip(panels, counts, strict=False):
         for group, look in looks.items():
             _seeds(axes, [row for (g, n, _), row in rows.items() if (g, n) == (group, patients)], group, look)
@@ -106,7 +108,7 @@ def training_curves(name: str, caption: str, rows: Rows, looks: Mapping[str, Loo
         axes.set_visible(False)
     panels[0].set_ylabel("validation Dice")
     handles, labels = panels[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return Figure(name, caption, png_of(drawing))
 
 

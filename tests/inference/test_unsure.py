@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_progseg.inference.entropy import MeanEntropy
+from napari_progseg.inference.unsure import MeanEntropy, doubtful
 
 REGION = (slice(0, 1), slice(0, 1), slice(0, 4))
 
@@ -33,3 +33,8 @@ def test_the_least_sure_class_of_a_voxel_counts() -> None:
 
 def test_where_nothing_is_in_question_nothing_was_found() -> None:
     assert gathered([[0.0, 0.09]]) is None
+
+
+def test_what_is_neither_clearly_there_nor_clearly_not_is_doubtful() -> None:
+    probabilities = np.array([[0.0, 0.1, 0.2, 0.9, 1.0], [0.0, 0.0, 0.0, 0.5, 0.95]], np.float32)
+    assert doubtful(probabilities).tolist() == [False, False, True, True, False]
