@@ -13,6 +13,7 @@ from napari_progseg.studies.arms import PDL
 from napari_progseg.studies.arms_report import Findings as Arms
 from napari_progseg.studies.arms_report import speed_table
 from napari_progseg.studies.frozen import frozen_settings
+from napari_progseg.studies.limited_data import GROUPS
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.rows import Row, RowFile
 from napari_progseg.studies.speed import quotient_text
@@ -31,6 +32,15 @@ def rows_of(study: str) -> list[Row]:
 def not_on(page: str, *shown: str) -> list[str]:
     text = (RESULTS / page).read_text(encoding="utf-8")
     return [line for line in shown if line not in text]
+
+
+def test_the_limited_data_page_shows_when_the_sarcoma_runs_got_there() -> None:
+    found = LimitedData.of(rows_of("limited-data/sarcoma")).reaching
+    steps = {
+        (each.group, each.patients): "not reached" if each.steps is None else f"{each.steps:.0f}" for each in found
+    }
+    lines = [f"| {group} | {' | '.join(steps[group, count] for count in (1, 2, 5))} |" for group in GROUPS]
+    assert not_on("limited-data.md", *lines) == []
 
 
 @pytest.mark.parametrize("folder", ["limited-data", "limited-data/sarcoma"])
