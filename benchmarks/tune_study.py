@@ -19,11 +19,14 @@ from napari_progseg.evaluation.metrics import mean_of
 from napari_progseg.project import Project
 from napari_progseg.samples.centre import CentreShift
 from napari_progseg.storage.atomic import write_json
-from napari_progseg.studies import arms, limited_data, transfer
+from napari_progseg.studies import arms, transfer
+from napari_progseg.studies.arms import ArmStudy
 from napari_progseg.studies.draw import draw_cases
 from napari_progseg.studies.frozen import ChosenOn, FrozenSettings, Settings, Tried
 from napari_progseg.studies.grid import Cell, CellScored, run_grid
+from napari_progseg.studies.limited_data import LimitedData, pretraining_budget
 from napari_progseg.studies.rows import Key, Row, RowFile
+from napari_progseg.studies.terms import Terms
 from napari_progseg.training.config import BudgetConfig
 
 _FASTER: Settings = ("optimiser.rate=6e-3",)
@@ -57,7 +60,7 @@ def main() -> None:
     """Run the trials and write the choice."""
     asked = arguments()
     seeds = tuple(range(asked.first_seed, asked.first_seed + asked.seeds))
-    trials = MAKERS[asked.study](asked, seeds)
+    trials = MAKERS[asked.study](asked)
     file = RowFile(asked.out)
     for event in run_grid(Project.open(trials.project), by_seed(trials.cells, seeds), file, device=asked.device):
         if isinstance(event, CellScored):
@@ -95,51 +98,37 @@ def frozen_trials(study: str) -> list[FrozenSettings]:
     ]
 
 
-def limited_data_trials(asked: argparse.Namespace, seeds: tuple[int, ...]) -> Trials:
-    """Make the trials of the limited-data study."""
-    project = Project.open(asked.project)
-    draw = draw_cases(project, asked.test, asked.validation).development(asked.cases)
+def terms_of(asked: argparse.Namespace, groups: Iterable[str]) -> list[Terms]:
+    """Return the terms of each trial."""
+    seeds = tuple(range(asked.first_seed, asked.first_seed + asked.seeds))
     budget = BudgetConfig(steps=asked.steps_per_run)
-    studies = [
-        limited_data.LimitedData(
-            patients=tuple(asked.patients),
-            groups=tuple(limited_data.GROUPS),
-            seeds=seeds,
-            budget=budget,
-            pretraining=limited_data.pretraining_budget(budget),
-            preset=asked.preset,
-            frozen=frozen,
-            settings=tuple(asked.settings),
-        )
+    return [
+        Terms(tuple(groups), seeds, budget, asked.preset, frozen, tuple(asked.settings))
         for frozen in frozen_trials(asked.study)
     ]
-    common = studies[0].common(project, draw, asked.out)
-    return Trials(tuple(study.cells(draw, common) for study in studies), asked.project, draw.test)
 
 
-def arms_trials(asked: argparse.Namespace, seeds: tuple[int, ...]) -> Trials:
-    """Make the trials of a study of curricula."""
+def drawn_trials(asked: argparse.Namespace, made: Callable[[Terms], LimitedData | ArmStudy]) -> Trials:
+    """Make the trials of a study that draws its cases from one project."""
     project = Project.open(asked.project)
     draw = draw_cases(project, asked.test, asked.validation).development(asked.cases)
-    compared = arms.STUDIES[asked.study]
-    studies = [
-        arms.ArmStudy(
-            arms=compared,
-            patients=tuple(asked.patients),
-            groups=tuple(compared.settings),
-            seeds=seeds,
-            budget=BudgetConfig(steps=asked.steps_per_run),
-            preset=asked.preset,
-            frozen=frozen,
-            settings=tuple(asked.settings),
-        )
-        for frozen in frozen_trials(asked.study)
-    ]
+    studies = [made(terms) for terms in terms_of(asked, CANDIDATES[asked.study])]
     common = studies[0].common(project, draw, asked.out)
     return Trials(tuple(study.cells(draw, common) for study in studies), asked.project, draw.test)
 
 
-def transfer_trials(asked: argparse.Namespace, seeds: tuple[int, ...]) -> Trials:
+def limited_data_trials(asked: argparse.Namespace) -> Trials:
+    """Make the trials of the limited-data study."""
+    patients = tuple(asked.patients)
+    return drawn_trials(asked, lambda terms: LimitedData(patients, terms, pretraining_budget(terms.budget)))
+
+
+def arms_trials(asked: argparse.Namespace) -> Trials:
+    """Make the trials of a study of curricula."""
+    return drawn_trials(asked, lambda terms: ArmStudy(arms.STUDIES[asked.study], tuple(asked.patients), terms))
+
+
+def transfer_trials(asked: argparse.Namespace) -> Trials:
     """Make the trials of the transfer study, judged on target cases of the pool."""
     (patients,) = asked.patients
     sizes = {"source": asked.source, "patients": patients, "test": asked.test, "validation": asked.validation}
@@ -147,23 +136,12 @@ def transfer_trials(asked: argparse.Namespace, seeds: tuple[int, ...]) -> Trials
         Project.open(asked.project), asked.out, CentreShift(contour=asked.contour), **sizes
     )
     centres = centres.development(asked.cases)
-    studies = [
-        transfer.Transfer(
-            patients=patients,
-            groups=tuple(CANDIDATES[asked.study]),
-            seeds=seeds,
-            budget=BudgetConfig(steps=asked.steps_per_run),
-            preset=asked.preset,
-            frozen=frozen,
-            settings=tuple(asked.settings),
-        )
-        for frozen in frozen_trials(asked.study)
-    ]
+    studies = [transfer.Transfer(patients, terms) for terms in terms_of(asked, CANDIDATES[asked.study])]
     common = studies[0].common(both, centres, asked.out)
     return Trials(tuple(study.cells(centres, common) for study in studies), both.root, centres.test)
 
 
-MAKERS: dict[str, Callable[[argparse.Namespace, tuple[int, ...]], Trials]] = {
+MAKERS: dict[str, Callable[[argparse.Namespace], Trials]] = {
     "limited-data": limited_data_trials,
     "pdl": arms_trials,
     "pgps": arms_trials,

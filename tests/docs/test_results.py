@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from napari_progseg.evaluation.report import Table
 from napari_progseg.studies import report as parts
+from napari_progseg.studies.analysis import Reaching
 from napari_progseg.studies.arms import PDL
 from napari_progseg.studies.arms_report import Findings as Arms
 from napari_progseg.studies.arms_report import speed_table
 from napari_progseg.studies.frozen import frozen_settings
+from napari_progseg.studies.limited_data import GROUPS
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.rows import Row, RowFile
 from napari_progseg.studies.speed import quotient_text
@@ -33,6 +35,24 @@ def not_on(page: str, *shown: str) -> list[str]:
     return [line for line in shown if line not in text]
 
 
+def by_group(found: Sequence[Reaching], text: Callable[[Reaching], str]) -> list[str]:
+    cells = {(each.group, each.patients): text(each) for each in found}
+    return [f"| {group} | {' | '.join(cells[group, count] for count in (1, 2, 5))} |" for group in GROUPS]
+
+
+def mean_steps(each: Reaching) -> str:
+    return f"{each.mean_steps.mean:.0f} [{each.mean_steps.low:.0f}, {each.mean_steps.high:.0f}]"
+
+
+def median_steps(each: Reaching) -> str:
+    return "not reached" if each.steps is None else f"{each.steps:.0f}"
+
+
+def test_the_limited_data_page_shows_when_the_sarcoma_runs_got_there() -> None:
+    found = LimitedData.of(rows_of("limited-data/sarcoma")).reaching
+    assert not_on("limited-data.md", *by_group(found, median_steps)) == []
+
+
 @pytest.mark.parametrize("folder", ["limited-data", "limited-data/sarcoma"])
 def test_the_limited_data_page_shows_the_dice_of_its_rows(folder: str) -> None:
     found = LimitedData.of(rows_of(folder))
@@ -44,8 +64,7 @@ def test_the_limited_data_page_shows_the_differences_and_times_of_its_rows() -> 
     found = LimitedData.of(rows)
     assert len(rows) == 60
     differences = lines(parts.difference_table(found.differences, ""), (0, 1, 2, 3, 5))
-    steps = [each.mean_steps for each in found.reaching]
-    times = [f"{each.mean:.0f} [{each.low:.0f}, {each.high:.0f}]" for each in steps]
+    times = by_group(found.reaching, mean_steps)
     assert not_on("limited-data.md", *differences, *times) == []
 
 

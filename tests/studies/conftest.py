@@ -15,6 +15,7 @@ from napari_progseg.studies.draw import draw_cases
 from napari_progseg.studies.grid import Cell
 from napari_progseg.studies.limited_data import LimitedData
 from napari_progseg.studies.rows import CaseScore, Cost, Point, Row
+from napari_progseg.studies.terms import Terms
 from napari_progseg.training.config import BudgetConfig
 
 LABELLED, UNLABELLED = 8, 2
@@ -66,9 +67,11 @@ def study_of() -> Callable[..., LimitedData]:
     """Build a study of few steps; fields by name."""
 
     def build(steps: int = 3, **fields: Any) -> LimitedData:
-        budgets = {"budget": BudgetConfig(steps=steps), "pretraining": BudgetConfig(steps=steps)}
-        plain = {"patients": (1, 2), "groups": ("Seg",), "seeds": (0,), "settings": SMALL}
-        return LimitedData(**{**plain, **budgets, **fields})
+        budget = BudgetConfig(steps=steps)
+        own = {"patients": (1, 2), "pretraining": budget}
+        plain = {"groups": ("Seg",), "seeds": (0,), "budget": budget, "settings": SMALL}
+        own |= {name: fields.pop(name) for name in own if name in fields}
+        return LimitedData(terms=Terms(**{**plain, **fields}), **own)  # type: ignore[arg-type]
 
     return build
 

@@ -14,6 +14,7 @@ from napari_progseg.studies.arms import PDL, PGPS, Arms, ArmStudy
 from napari_progseg.studies.draw import draw_cases
 from napari_progseg.studies.grid import Cell
 from napari_progseg.studies.rows import Row
+from napari_progseg.studies.terms import Terms
 from napari_progseg.training.config import BudgetConfig
 
 from .conftest import SMALL
@@ -24,8 +25,8 @@ RowOf = Callable[..., Row]
 @pytest.fixture
 def cells_of(project: Project, tmp_path: Path) -> Callable[..., tuple[Cell, ...]]:
     def build(arms: Arms, **fields: Any) -> tuple[Cell, ...]:
-        plain = {"patients": (3,), "groups": tuple(arms.settings), "seeds": (0, 1), "settings": SMALL}
-        study = ArmStudy(arms, budget=BudgetConfig(steps=3), **{**plain, **fields})
+        plain = {"groups": tuple(arms.settings), "seeds": (0, 1), "settings": SMALL}
+        study = ArmStudy(arms, (3,), Terms(budget=BudgetConfig(steps=3), **{**plain, **fields}))
         draw = draw_cases(project, validation=1)
         return study.cells(draw, study.common(project, draw, tmp_path / "common"))
 
@@ -54,4 +55,4 @@ def test_work_goes_seed_by_seed(cells_of: Callable[..., tuple[Cell, ...]]) -> No
 
 def test_an_unknown_arm_is_refused() -> None:
     with pytest.raises(UserError, match="there are All, PDL"):
-        ArmStudy(PDL, (3,), ("PDLL",), (0,), BudgetConfig(steps=1))
+        ArmStudy(PDL, (3,), Terms(("PDLL",), (0,), BudgetConfig(steps=1)))

@@ -10,6 +10,7 @@ import pytest
 from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 from napari_progseg.samples.centre import CentreShift
+from napari_progseg.studies.terms import Terms
 from napari_progseg.studies.transfer import GROUPS, Transfer, two_centres
 from napari_progseg.training.config import BudgetConfig
 
@@ -19,8 +20,8 @@ SIZES = {"source": 2, "patients": 1, "test": 1, "validation": 1}
 
 
 def study(**fields: object) -> Transfer:
-    plain = {"patients": 1, "groups": tuple(GROUPS), "seeds": (0,), "budget": BudgetConfig(steps=2), "settings": SMALL}
-    return Transfer(**{**plain, **fields})  # type: ignore[arg-type]
+    plain = {"groups": tuple(GROUPS), "seeds": (0,), "budget": BudgetConfig(steps=2), "settings": SMALL}
+    return Transfer(1, Terms(**{**plain, **fields}))  # type: ignore[arg-type]
 
 
 def test_the_two_centres_share_no_patient(project: Project, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -15,10 +15,16 @@ from .signals import SIGNALLED, on_first_signal
 from .text import dice, duration
 
 if TYPE_CHECKING:
+    from ..studies.arms import ArmStudy
+    from ..studies.draw import Draw
     from ..studies.grid import Cell, CellScored, GridEvent
+    from ..studies.limited_data import LimitedData
+    from ..studies.report import Setting
     from ..studies.rows import Row
-    from ..training.config import BudgetConfig
+    from ..studies.terms import Terms
+    from ..training.config import BudgetConfig, PresetName
 
+Study = TypeVar("Study", "LimitedData", "ArmStudy")
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
 _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
@@ -75,28 +81,16 @@ def limited_data(
     budget = _budget(steps_per_run, minutes_per_run)
     if pretrain_steps is not None and pretrain_minutes is not None:
         raise UserError("give --pretrain-steps or --pretrain-minutes, not both; nothing was started")
-    from ..project import Project
-    from ..studies.draw import draw_cases
-    from ..studies.frozen import frozen_settings
     from ..studies.limited_data import STUDY, LimitedData, pretraining_budget
-    from ..studies.limited_data_report import PAPER, Setting, write_limited_data
+    from ..studies.limited_data_report import PAPER, write_limited_data
 
-    opened = Project.open(project)
-    draw = draw_cases(opened, test, validation)
-    study = LimitedData(
-        patients=_numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool)),
-        groups=_words(groups),
-        seeds=tuple(range(first_seed, first_seed + seeds)),
-        budget=budget,
-        pretraining=pretraining_budget(budget, pretrain_steps, pretrain_minutes),
-        preset=preset,
-        frozen=frozen_settings(STUDY, frozen),
-        settings=tuple(settings or ()),
-    )
-    common = study.common(opened, draw, out)
-    cells = study.cells(draw, common)
-    setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
-    _carry_out(project, cells, out, device, lambda rows: write_limited_data(out, setting, rows))
+    terms = _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
+
+    def study(draw: Draw) -> LimitedData:
+        counts = _numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool))
+        return LimitedData(counts, terms, pretraining_budget(budget, pretrain_steps, pretrain_minutes))
+
+    _compare(project, out, device, (test, validation), study, frozen, write_limited_data)
 
 
 def _add_arms_study(name: str, summary: str, patients: str, groups: str) -> None:
@@ -120,28 +114,12 @@ def _add_arms_study(name: str, summary: str, patients: str, groups: str) -> None
         device: Device = "auto",
     ) -> None:
         budget = _budget(steps_per_run, minutes_per_run)
-        from ..project import Project
         from ..studies.arms import STUDIES, ArmStudy
-        from ..studies.arms_report import Setting, write_arms
-        from ..studies.draw import draw_cases
-        from ..studies.frozen import frozen_settings
+        from ..studies.arms_report import write_arms
 
-        opened = Project.open(project)
-        draw = draw_cases(opened, test, validation)
-        study = ArmStudy(
-            arms=STUDIES[name],
-            patients=_numbers(patients),
-            groups=_words(groups),
-            seeds=tuple(range(first_seed, first_seed + seeds)),
-            budget=budget,
-            preset=preset,
-            frozen=frozen_settings(name, frozen),
-            settings=tuple(settings or ()),
-        )
-        common = study.common(opened, draw, out)
-        cells = study.cells(draw, common)
-        setting = Setting(study, draw, common, len(cells), len(opened.cases), _settings_file(frozen))
-        _carry_out(project, cells, out, device, lambda rows: write_arms(out, setting, rows))
+        terms = _terms(name, groups, first_seed, seeds, budget, preset, frozen, settings)
+        study = ArmStudy(STUDIES[name], _numbers(patients), terms)
+        _compare(project, out, device, (test, validation), lambda draw: study, frozen, write_arms)
 
 
 _add_arms_study(
@@ -180,9 +158,9 @@ def transfer(
     device: Device = "auto",
 ) -> None:
     """Compare a source model, a target model and transferred ones on a simulated second centre; see limited-data."""
+    budget = _budget(steps_per_run, minutes_per_run)
     from ..project import Project
     from ..samples.centre import CentreShift
-    from ..studies.frozen import frozen_settings
     from ..studies.transfer import STUDY, Transfer, two_centres
     from ..studies.transfer_report import Setting, write_transfer
 
@@ -190,19 +168,51 @@ def transfer(
     both, centres = two_centres(
         Project.open(project), out, shift, source=source, patients=patients, test=test, validation=validation
     )
-    study = Transfer(
-        patients=patients,
-        groups=_words(groups),
-        seeds=tuple(range(first_seed, first_seed + seeds)),
-        budget=_budget(steps_per_run, minutes_per_run),
-        preset=preset,
-        frozen=frozen_settings(STUDY, frozen),
-        settings=tuple(settings or ()),
-    )
+    study = Transfer(patients, _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings))
     common = study.common(both, centres, out)
     cells = study.cells(centres, common)
     setting = Setting(study, centres, shift, common, len(cells), _settings_file(frozen))
     _carry_out(both.root, cells, out, device, lambda rows: write_transfer(out, setting, rows))
+
+
+def _terms(
+    study: str,
+    groups: str,
+    first_seed: int,
+    seeds: int,
+    budget: BudgetConfig,
+    preset: PresetName,
+    frozen: Path | None,
+    settings: Sequence[str] | None,
+) -> Terms:
+    from ..studies.frozen import frozen_settings
+    from ..studies.terms import Terms
+
+    counted = tuple(range(first_seed, first_seed + seeds))
+    return Terms(_words(groups), counted, budget, preset, frozen_settings(study, frozen), tuple(settings or ()))
+
+
+def _compare(
+    root: Path,
+    out: Path,
+    device: str,
+    parts: tuple[int | None, int],
+    made: Callable[[Draw], Study],
+    frozen: Path | None,
+    write: Callable[[Path, Setting[Study], Sequence[Row]], Path | None],
+) -> None:
+    """Draw `parts`, test and validation cases, and carry out the study that is made for the draw."""
+    from ..project import Project
+    from ..studies.draw import draw_cases
+    from ..studies.report import Setting
+
+    project = Project.open(root)
+    draw = draw_cases(project, *parts)
+    study = made(draw)
+    common = study.common(project, draw, out)
+    cells = study.cells(draw, common)
+    setting = Setting(study, draw, common, len(cells), len(project.cases), _settings_file(frozen))
+    _carry_out(root, cells, out, device, lambda rows: write(out, setting, rows))
 
 
 def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:

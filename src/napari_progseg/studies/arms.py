@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..project import Project
-from ..training.config import BudgetConfig, PresetName, RunConfig, apply_settings, preset_config
-from .common import Common, common_to
+from ..training.config import RunConfig
+from .common import Common
 from .draw import Draw
-from .frozen import FrozenSettings
 from .grid import Cell
-from .settled import check_asked, settled
+from .terms import Terms
 
 
 @dataclass(frozen=True)
@@ -64,34 +63,19 @@ class ArmStudy:
     Parameters
     ----------
     arms : Arms
-        What is compared.
+        What is compared; an arm's own settings win over those of the terms.
     patients : tuple of int
         Numbers of training cases.
-    groups : tuple of str
-        Some of the arms.
-    seeds : tuple of int
-        A seed draws training cases, weights and patches.
-    budget : BudgetConfig
-        Of every run.
-    preset : {"tiny", "default", "paper"}
-        Of all runs.
-    frozen : FrozenSettings
-        Settings per group, chosen beforehand.
-    settings : tuple of str
-        ``section.field=value`` for all runs; they win over `frozen`, and an arm's own over both.
+    terms : Terms
+        Groups are some of the arms.
     """
 
     arms: Arms
     patients: tuple[int, ...]
-    groups: tuple[str, ...]
-    seeds: tuple[int, ...]
-    budget: BudgetConfig
-    preset: PresetName = "tiny"
-    frozen: FrozenSettings = field(default_factory=FrozenSettings)
-    settings: tuple[str, ...] = ()
+    terms: Terms
 
     def __post_init__(self) -> None:
-        check_asked(self.groups, self.arms.settings, self.seeds, self.patients)
+        self.terms.check(self.arms.settings, self.patients)
 
     def common(self, project: Project, draw: Draw, folder: Path) -> Common:
         """Decide the grid of all runs from the images of all scans; kept in the study's folder.
@@ -101,30 +85,23 @@ class ArmStudy:
         UserError
             If there are fewer training cases than asked for.
         """
-        draw.train(max(self.patients), self.seeds[0])
-        config = preset_config(self.preset, "restoration", train=draw.scans, budget=self.budget)
-        return common_to(project, draw.scans, apply_settings(config, list(self.settings)), folder)
+        draw.train(max(self.patients), self.terms.seeds[0])
+        return self.terms.common(project, draw.scans, folder)
 
     def cells(self, draw: Draw, common: Common) -> tuple[Cell, ...]:
-        """List the runs seed by seed, so that whatever part is done is a complete smaller study.
+        """List the runs.
 
         Raises
         ------
         UserError
             If the frozen settings were chosen on one of these seeds or test cases.
         """
-        self.frozen.refuse_reuse(self.seeds, draw.test)
+        self.terms.frozen.refuse_reuse(self.terms.seeds, draw.test)
         return tuple(
             Cell(self.arms.study, group, patients, seed, self._config(group, draw, patients, seed, common), draw.test)
-            for seed in self.seeds
-            for patients in sorted(set(self.patients))
-            for group in self.groups
+            for seed, patients, group in self.terms.places(self.patients)
         )
 
     def _config(self, group: str, draw: Draw, patients: int, seed: int, common: Common) -> RunConfig:
-        train, validation = draw.train(patients, seed), draw.validation
-        config = preset_config(
-            self.preset, "segmentation", train=train, validation=validation, seed=seed, budget=self.budget
-        )
-        own = self.arms.settings[group]
-        return common.given_to(settled(config, group, self.frozen, self.settings, own))
+        train, own = draw.train(patients, seed), self.arms.settings[group]
+        return common.given_to(self.terms.config(group, "segmentation", train, draw.validation, seed, own=own))

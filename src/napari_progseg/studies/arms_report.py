@@ -25,8 +25,6 @@ from .analysis import (
     spending,
 )
 from .arms import Arms, ArmStudy
-from .common import Common
-from .draw import Draw
 from .figures import Look, forest, training_curves
 from .rows import Row
 from .speed import Ratio, Speed, quotient_text, ratios, speeds
@@ -47,16 +45,7 @@ _QUESTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What was asked of the study, and the cases it was given."""
-
-    study: ArmStudy
-    draw: Draw
-    common: Common
-    total: int
-    patients_in_project: int
-    settings_file: str
+Setting = parts.Setting[ArmStudy]
 
 
 @dataclass(frozen=True)
@@ -172,23 +161,18 @@ def _ratio_table(found: Sequence[Ratio], arms: Arms) -> Table:
 
 def _protocol(setting: Setting) -> Iterator[str]:
     study, draw, common = setting.study, setting.draw, setting.common
-    size, spacing = "×".join(map(str, common.patch)), "×".join(f"{mm:.3g}" for mm in common.spacing)
-    each = f"{study.budget.steps:,} steps" if study.budget.steps else f"{study.budget.minutes:g} minutes"
+    terms = study.terms
+    spacing, size = parts.grid_text(common)
     yield (
-        f"Every run learns for {each}. A seed draws the training patients from a pool of {len(draw.pool)}, the first "
-        f"weights and the patches. Tested on {len(draw.test)}, validated on {len(draw.validation)} patients, the same "
-        "for all; none of them is in the pool."
+        f"Every run learns for {parts.budget_text(terms.budget)}. A seed draws the training patients from a pool of "
+        f"{len(draw.pool)}, the first weights and the patches. Tested on {len(draw.test)}, validated on "
+        f"{len(draw.validation)} patients, the same for all; none of them is in the pool."
     )
     yield (
-        f"All runs: preset {study.preset}, {common.dims}D, {spacing} mm, full patch {size}. A run keeps the checkpoint "
+        f"All runs: preset {terms.preset}, {common.dims}D, {spacing} mm, full patch {size}. A run keeps the checkpoint "
         "with the best validation Dice."
     )
-    tried = study.frozen.tried.per_group
-    given = f" For all groups: {', '.join(study.settings)}." if study.settings else ""
-    if tried:
-        yield f"Settings were frozen beforehand ({setting.settings_file}): {tried} tried for each group.{given}"
-    else:
-        yield f"No settings were tried for this study: every group uses the preset as it is.{given}"
+    yield parts.settings_sentence(terms, setting.settings_file, terms.groups)
     for group, settings in study.arms.settings.items():
         yield f"{group}: {', '.join(settings)}."
 
@@ -202,11 +186,7 @@ def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[st
         "protocol": {
             "arms": {group: list(settings) for group, settings in arms.settings.items()},
             "patients": sorted(set(study.patients)),
-            "seeds": list(study.seeds),
-            "preset": study.preset,
-            "budget": study.budget.model_dump(),
-            "settings_for_all": list(study.settings),
-            "frozen_settings": {"file": setting.settings_file, **study.frozen.model_dump(mode="json")},
+            **study.terms.document(setting.settings_file),
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.draw),
         },

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..project import Project
-from ..training.config import BudgetConfig, PresetName, RunConfig, Task, preset_config
-from .common import Common, common_to
+from ..training.config import BudgetConfig, Task
+from .common import Common
 from .draw import Draw
-from .frozen import FrozenSettings
 from .grid import Cell
-from .settled import check_asked, settled
+from .terms import Terms
 
 STUDY = "limited-data"
 PRETRAINING = "Pretraining"
@@ -45,31 +43,18 @@ class LimitedData:
     ----------
     patients : tuple of int
         Numbers of training cases.
-    groups : tuple of str
-        Some of `GROUPS`.
-    seeds : tuple of int
-        A seed draws training cases, weights and patches.
-    budget, pretraining : BudgetConfig
-        Of every segmentation run, and of a seed's restoration run.
-    preset : {"tiny", "default", "paper"}
-        Of all runs.
-    frozen : FrozenSettings
-        Settings per group, chosen beforehand.
-    settings : tuple of str
-        ``section.field=value`` for all runs; they win over `frozen`.
+    terms : Terms
+        Groups are some of `GROUPS`.
+    pretraining : BudgetConfig
+        Of a seed's restoration run.
     """
 
     patients: tuple[int, ...]
-    groups: tuple[str, ...]
-    seeds: tuple[int, ...]
-    budget: BudgetConfig
+    terms: Terms
     pretraining: BudgetConfig
-    preset: PresetName = "tiny"
-    frozen: FrozenSettings = field(default_factory=FrozenSettings)
-    settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_asked(self.groups, GROUPS, self.seeds, self.patients)
+        self.terms.check(GROUPS, self.patients)
 
     def common(self, project: Project, draw: Draw, folder: Path) -> Common:
         """Decide the grid of all runs from the images of all scans; kept in the study's folder.
@@ -79,42 +64,31 @@ class LimitedData:
         UserError
             If there are fewer training cases than asked for.
         """
-        draw.train(max(self.patients), self.seeds[0])
-        return common_to(project, draw.scans, self._settled(PRETRAINING, "restoration", draw.scans, (), 0), folder)
+        draw.train(max(self.patients), self.terms.seeds[0])
+        return self.terms.common(project, draw.scans, folder, PRETRAINING)
 
     def cells(self, draw: Draw, common: Common) -> tuple[Cell, ...]:
-        """List the runs seed by seed, so that whatever part is done is a complete smaller study.
+        """List the runs.
 
         Raises
         ------
         UserError
             If the frozen settings were chosen on one of these seeds or test cases.
         """
-        self.frozen.refuse_reuse(self.seeds, draw.test)
-        return tuple(
-            self._cell(group, patients, seed, draw, common)
-            for seed in self.seeds
-            for patients in sorted(set(self.patients))
-            for group in self.groups
-        )
+        self.terms.frozen.refuse_reuse(self.terms.seeds, draw.test)
+        places = self.terms.places(self.patients)
+        return tuple(self._cell(group, patients, seed, draw, common) for seed, patients, group in places)
 
     def _cell(self, group: str, patients: int, seed: int, draw: Draw, common: Common) -> Cell:
         arm = GROUPS[group]
-        config = self._settled(group, arm.task, draw.train(patients, seed), draw.validation, seed)
+        config = self.terms.config(group, arm.task, draw.train(patients, seed), draw.validation, seed)
         start = self._start(seed, draw, common) if arm.pretrained else None
         clicks = CLICKS if arm.task == "interactive" else (0,)
         return Cell(STUDY, group, patients, seed, common.given_to(config), draw.test, clicks, start)
 
     def _start(self, seed: int, draw: Draw, common: Common) -> Cell:
-        config = common.given_to(self._settled(PRETRAINING, "restoration", draw.scans, (), seed))
-        return Cell(STUDY, PRETRAINING, len(draw.scans), seed, config)
-
-    def _settled(self, group: str, task: Task, train: Sequence[str], validation: Sequence[str], seed: int) -> RunConfig:
-        budget = self.pretraining if task == "restoration" else self.budget
-        config = preset_config(
-            self.preset, task, train=tuple(train), validation=tuple(validation), seed=seed, budget=budget
-        )
-        return settled(config, group, self.frozen, self.settings)
+        config = self.terms.config(PRETRAINING, "restoration", draw.scans, (), seed, budget=self.pretraining)
+        return Cell(STUDY, PRETRAINING, len(draw.scans), seed, common.given_to(config))
 
 
 def pretraining_budget(budget: BudgetConfig, steps: int | None = None, minutes: float | None = None) -> BudgetConfig:

@@ -28,8 +28,6 @@ from .analysis import (
     reaching,
     spending,
 )
-from .common import Common
-from .draw import Draw
 from .figures import Look, curve_of_means, forest, training_curves
 from .limited_data import GROUPS, PRETRAINING, STUDY, LimitedData
 from .rows import Row
@@ -89,16 +87,7 @@ class Findings:
         )
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What was asked of the study, and the cases it was given."""
-
-    study: LimitedData
-    draw: Draw
-    common: Common
-    total: int
-    patients_in_project: int
-    settings_file: str
+Setting = parts.Setting[LimitedData]
 
 
 def write_limited_data(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
@@ -116,14 +105,10 @@ def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[st
         "runs_done": len(rows),
         "runs_planned": setting.total,
         "protocol": {
-            "groups": list(study.groups),
+            "groups": list(study.terms.groups),
             "patients": sorted(set(study.patients)),
-            "seeds": list(study.seeds),
-            "preset": study.preset,
-            "budget": study.budget.model_dump(),
+            **study.terms.document(setting.settings_file),
             "pretraining_budget": study.pretraining.model_dump(),
-            "settings_for_all": list(study.settings),
-            "frozen_settings": {"file": setting.settings_file, **study.frozen.model_dump(mode="json")},
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.draw),
         },
@@ -156,10 +141,7 @@ def _report(setting: Setting, found: Findings, rows: Sequence[Row]) -> Report:
 
 
 def _budget_sentences(study: LimitedData) -> Iterator[str]:
-    each, first = (
-        f"{budget.steps:,} steps" if budget.steps else f"{budget.minutes:g} minutes"
-        for budget in (study.budget, study.pretraining)
-    )
+    each, first = map(parts.budget_text, (study.terms.budget, study.pretraining))
     yield f"Every run learns its task for {each}; a restoration start adds {first} of pretraining, once a seed."
 
 
@@ -237,8 +219,8 @@ def _time_section(found: Findings) -> Section:
 
 
 def _protocol(setting: Setting, rows: Sequence[Row]) -> Iterator[str]:
-    study, draw, common = setting.study, setting.draw, setting.common
-    size, spacing = "×".join(map(str, common.patch)), "×".join(f"{mm:.3g}" for mm in common.spacing)
+    terms, draw, common = setting.study.terms, setting.draw, setting.common
+    spacing, size = parts.grid_text(common)
     yield (
         f"A seed draws the training patients from a pool of {len(draw.pool)} (fewer are always among more), the first "
         f"weights and the patches. Tested on {len(draw.test)}, validated on {len(draw.validation)} patients, the same "
@@ -246,10 +228,10 @@ def _protocol(setting: Setting, rows: Sequence[Row]) -> Iterator[str]:
         "labels, once a seed, for all runs of that seed."
     )
     yield (
-        f"All runs: preset {study.preset}, {common.dims}D, {spacing} mm, patch {size}, decided from the images of the "
+        f"All runs: preset {terms.preset}, {common.dims}D, {spacing} mm, patch {size}, decided from the images of the "
         "pool. A run keeps the checkpoint with the best validation Dice, interactive ones after one click."
     )
-    yield _settings_sentence(setting)
+    yield parts.settings_sentence(terms, setting.settings_file, (*terms.groups, PRETRAINING))
     yield (
         "Intervals: bootstrap of 10,000 resamples of seeds and, independently, of test cases (one fewer than there are "
         "of each, which keeps their variance true). In simulations at 5 seeds and 20 cases they held the true mean in "
@@ -257,24 +239,3 @@ def _protocol(setting: Setting, rows: Sequence[Row]) -> Iterator[str]:
         "in 74 to 90. No p-values: the interval says how large a difference may be, which a p-value does not."
     )
     yield f"Test: {', '.join(draw.test)}. Validation: {', '.join(draw.validation) or 'none'}."
-
-
-def _settings_sentence(setting: Setting) -> str:
-    study, frozen = setting.study, setting.study.frozen
-    given = f"; for all groups {', '.join(study.settings)}" if study.settings else ""
-    if not frozen.tried.per_group:
-        return (
-            f"No settings were tried for this study ({setting.settings_file} chooses none): every group uses the "
-            f"preset as it is{given}."
-        )
-    chosen = "; ".join(
-        f"{group}: {', '.join(frozen.of(group)) or 'the preset as it is'}" for group in (*study.groups, PRETRAINING)
-    )
-    on = frozen.chosen_on
-    other = "" if on.preset == study.preset else f" They were chosen for preset {on.preset}."
-    return (
-        f"Settings were frozen beforehand ({setting.settings_file}): {frozen.tried.per_group} tried for each group, on "
-        f"seeds {', '.join(map(str, on.seeds))}, {', '.join(map(str, on.patients))} training patients, {on.budget} a "
-        f"run, scored on {len(on.cases)} development cases of the pool; none of those seeds and no test case was used. "
-        f"Chosen: {chosen}{given}.{other}"
-    )

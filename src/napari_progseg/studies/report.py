@@ -3,19 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..evaluation.crossed import CrossedInterval
 from ..evaluation.report import Report, Section, Table, to_csv, to_html, to_markdown
 from ..storage.atomic import write_bytes, write_json, write_text
+from ..training.config import BudgetConfig
 from .analysis import TARGET, Difference, Mean, Reaching, Rows, Spent, patients_of
+from .common import Common
+from .draw import Draw
 from .rows import Cost, Row
+from .terms import Terms
 
+Study = TypeVar("Study")
 FEWEST_SEEDS, FEWEST_PATIENTS = 3, 13
 _READINGS = {"above": "better", "below": "worse", "open": "no difference shown"}
 _LONG = ("group", "patients", "seed", "case", "class", "measure", "dice")
+
+
+@dataclass(frozen=True)
+class Setting(Generic[Study]):
+    """What was asked of a study, the cases it was given, and how many runs it plans."""
+
+    study: Study
+    draw: Draw
+    common: Common
+    total: int
+    patients_in_project: int
+    settings_file: str
+
+
+def settings_sentence(terms: Terms, settings_file: str, groups: Sequence[str]) -> str:
+    """Say which settings the groups use, and how they were chosen."""
+    frozen = terms.frozen
+    given = f"; for all groups {', '.join(terms.settings)}" if terms.settings else ""
+    if not frozen.tried.per_group:
+        return (
+            f"No settings were tried for this study ({settings_file} chooses none): every group uses the preset as it "
+            f"is{given}."
+        )
+    chosen = "; ".join(f"{group}: {', '.join(frozen.of(group)) or 'the preset as it is'}" for group in groups)
+    on = frozen.chosen_on
+    other = "" if on.preset == terms.preset else f" They were chosen for preset {on.preset}."
+    return (
+        f"Settings were frozen beforehand ({settings_file}): {frozen.tried.per_group} tried for each group, on seeds "
+        f"{', '.join(map(str, on.seeds))}, {', '.join(map(str, on.patients))} training patients, {on.budget} a run, "
+        f"scored on {len(on.cases)} development cases of the pool; none of those seeds and no test case was used. "
+        f"Chosen: {chosen}{given}.{other}"
+    )
+
+
+def budget_text(budget: BudgetConfig) -> str:
+    """Write a budget."""
+    return f"{budget.steps:,} steps" if budget.steps else f"{budget.minutes:g} minutes"
+
+
+def grid_text(common: Common) -> tuple[str, str]:
+    """Write voxel size and patch."""
+    return "×".join(f"{mm:.3g}" for mm in common.spacing), "×".join(map(str, common.patch))
 
 
 def write_report(folder: Path, report: Report, document: Mapping[str, Any], rows: Iterable[Row]) -> Path:

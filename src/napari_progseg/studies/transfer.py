@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.splits import permutation
 from ..errors import UserError
 from ..project import Project
 from ..samples.centre import CentreShift
-from ..training.config import BudgetConfig, PresetName, RunConfig, apply_settings, preset_config
+from ..training.config import RunConfig
 from .centres import write_two_centres
-from .common import Common, common_to
-from .frozen import FrozenSettings
+from .common import Common
 from .grid import Cell
-from .settled import check_asked, settled
+from .terms import Terms
 
 STUDY = "transfer"
 SOURCE, SCRATCH = "S", "T"
@@ -132,56 +131,41 @@ class Transfer:
     ----------
     patients : int
         Target training cases.
-    groups : tuple of str
-        Some of `GROUPS`.
-    seeds : tuple of int
-        A seed draws target cases, weights and patches; the source model of a seed is trained once.
-    budget : BudgetConfig
-        Of every run, the source model's as well.
-    settings : tuple of str
-        ``section.field=value`` for all runs.
+    terms : Terms
+        Groups are some of `GROUPS`; the source model of a seed is trained once, with the same budget.
     """
 
     patients: int
-    groups: tuple[str, ...]
-    seeds: tuple[int, ...]
-    budget: BudgetConfig
-    preset: PresetName = "tiny"
-    frozen: FrozenSettings = field(default_factory=FrozenSettings)
-    settings: tuple[str, ...] = ()
+    terms: Terms
 
     def __post_init__(self) -> None:
-        check_asked(self.groups, GROUPS, self.seeds, (self.patients,))
+        self.terms.check(GROUPS, (self.patients,))
 
     def common(self, project: Project, centres: Centres, folder: Path) -> Common:
         """Decide the grid of all runs from the images of the source centre; kept in the study's folder."""
-        config = preset_config(self.preset, "restoration", train=centres.source, budget=self.budget)
-        return common_to(project, centres.source, apply_settings(config, list(self.settings)), folder)
+        return self.terms.common(project, centres.source, folder)
 
     def cells(self, centres: Centres, common: Common) -> tuple[Cell, ...]:
-        """List the runs seed by seed.
+        """List the runs.
 
         Raises
         ------
         UserError
             If the frozen settings were chosen on one of these seeds or test cases.
         """
-        self.frozen.refuse_reuse(self.seeds, centres.test)
-        return tuple(self._cells(centres, common))
+        self.terms.frozen.refuse_reuse(self.terms.seeds, centres.test)
+        places = self.terms.places((self.patients,))
+        return tuple(self._cell(group, patients, seed, centres, common) for seed, patients, group in places)
 
-    def _cells(self, centres: Centres, common: Common) -> Iterator[Cell]:
-        for seed in self.seeds:
-            train = centres.target(self.patients, seed)
-            source = self._config(SOURCE, centres.source, centres.source_validation, seed, common, starts=False)
-            start = Cell(STUDY, SOURCE, len(centres.source), seed, source, centres.test)
-            for group in self.groups:
-                if group == SOURCE:
-                    yield start
-                    continue
-                transfers = group != SCRATCH
-                config = self._config(group, train, centres.validation, seed, common, starts=transfers)
-                begun = start if transfers else None
-                yield Cell(STUDY, group, self.patients, seed, config, centres.test, start=begun)
+    def _cell(self, group: str, patients: int, seed: int, centres: Centres, common: Common) -> Cell:
+        source = self._config(SOURCE, centres.source, centres.source_validation, seed, common)
+        start = Cell(STUDY, SOURCE, len(centres.source), seed, source, centres.test)
+        if group == SOURCE:
+            return start
+        transfers = group != SCRATCH
+        train = centres.target(patients, seed)
+        config = self._config(group, train, centres.validation, seed, common, starts=transfers)
+        return Cell(STUDY, group, patients, seed, config, centres.test, start=start if transfers else None)
 
     def _config(
         self,
@@ -191,16 +175,9 @@ class Transfer:
         seed: int,
         common: Common,
         *,
-        starts: bool,
+        starts: bool = False,
     ) -> RunConfig:
         # a frozen network needs a run to start from, whose path is filled in when it runs
-        config = preset_config(
-            self.preset,
-            "segmentation",
-            train=tuple(train),
-            validation=tuple(validation),
-            seed=seed,
-            budget=self.budget,
-            init="." if starts else None,
-        )
-        return common.given_to(settled(config, group, self.frozen, self.settings, GROUPS[group]))
+        init = "." if starts else None
+        config = self.terms.config(group, "segmentation", train, validation, seed, own=GROUPS[group], init=init)
+        return common.given_to(config)

@@ -108,7 +108,7 @@ def _time_table(found: Sequence[Ratio]) -> Table:
 
 def _protocol(setting: Setting) -> Iterator[str]:
     study, centres, shift, common = setting.study, setting.centres, setting.shift, setting.common
-    each = f"{study.budget.steps:,} steps" if study.budget.steps else f"{study.budget.minutes:g} minutes"
+    terms = study.terms
     contour = f"contours drawn {shift.contour:+d} voxels wider" if shift.contour else "the same contour protocol"
     yield (
         "The target centre is simulated from other patients of the same data: intensity curve of power "
@@ -116,18 +116,14 @@ def _protocol(setting: Setting) -> Iterator[str]:
         f"{shift.thickness:g} times as thick, {contour}."
     )
     yield (
-        f"Every run learns for {each}. A seed draws the target patients from a pool of {len(centres.pool)}, the first "
-        f"weights and the patches; its source model is trained once. Tested on {len(centres.test)}, validated on "
-        f"{len(centres.validation)} target patients, S on {len(centres.source_validation)} source patients."
+        f"Every run learns for {parts.budget_text(terms.budget)}. A seed draws the target patients from a pool of "
+        f"{len(centres.pool)}, the first weights and the patches; its source model is trained once. Tested on "
+        f"{len(centres.test)}, validated on {len(centres.validation)} target patients, S on "
+        f"{len(centres.source_validation)} source patients."
     )
-    size, spacing = "×".join(map(str, common.patch)), "×".join(f"{mm:.3g}" for mm in common.spacing)
-    given = f" For all groups: {', '.join(study.settings)}." if study.settings else ""
-    yield f"All runs: preset {study.preset}, {common.dims}D, {spacing} mm, patch {size}.{given}"
-    if study.frozen.tried.per_group:
-        tried = study.frozen.tried.per_group
-        yield f"Settings were frozen beforehand ({setting.settings_file}): {tried} tried for each group."
-    else:
-        yield "No settings were tried for this study: every group uses the preset as it is."
+    spacing, size = parts.grid_text(common)
+    yield f"All runs: preset {terms.preset}, {common.dims}D, {spacing} mm, patch {size}."
+    yield parts.settings_sentence(terms, setting.settings_file, terms.groups)
 
 
 def _document(
@@ -139,13 +135,9 @@ def _document(
         "runs_done": len(rows),
         "runs_planned": setting.total,
         "protocol": {
-            "groups": {group: list(GROUPS[group]) for group in study.groups},
+            "groups": {group: list(GROUPS[group]) for group in study.terms.groups},
             "patients": study.patients,
-            "seeds": list(study.seeds),
-            "preset": study.preset,
-            "budget": study.budget.model_dump(),
-            "settings_for_all": list(study.settings),
-            "frozen_settings": {"file": setting.settings_file, **study.frozen.model_dump(mode="json")},
+            **study.terms.document(setting.settings_file),
             "shift": asdict(setting.shift),
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.centres),
