@@ -22,6 +22,7 @@ WINDOW = (1280, 800)
 _PLUGIN, _WIDGET = "napari-progseg", "Train and annotate"
 _POLL_MS = 30
 _SETTLE_MS = 250
+_STROKE_PARTS = 4
 
 
 def open_window(*, size: tuple[int, int] | None = None) -> tuple[Viewer, ProgSegDock]:
@@ -94,15 +95,44 @@ class Driver:
         case = self._dock.desk.case
         self.show_slice(voxel_zyx[0])
         before = len(case.history.clicks)
+        self.press_voxel(voxel_zyx, swapped=swapped)
+        self.wait(lambda: len(case.history.clicks) > before, f"the click at voxel {voxel_zyx}", 10)
+        arrived = case.history.clicks[-1].voxel_zyx
+        if max(abs(a - b) for a, b in zip(arrived, voxel_zyx, strict=True)) > 1:
+            raise UserError(f"a click at voxel {voxel_zyx} arrived at {arrived}")
+
+    def press_voxel(self, voxel_zyx: tuple[int, int, int], *, swapped: bool = False) -> None:
+        """Press and release the mouse on a voxel of the shown axial slice, and wait for nothing."""
         canvas, place = self._canvas(), self._on_canvas(voxel_zyx)
         button = Qt.MouseButton.RightButton if swapped else Qt.MouseButton.LeftButton
         QTest.mouseMove(canvas, place)
         QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, place)
         QTest.mouseRelease(canvas, button, Qt.KeyboardModifier.NoModifier, place)
-        self.wait(lambda: len(case.history.clicks) > before, f"the click at voxel {voxel_zyx}", 10)
-        arrived = case.history.clicks[-1].voxel_zyx
-        if max(abs(a - b) for a, b in zip(arrived, voxel_zyx, strict=True)) > 1:
-            raise UserError(f"a click at voxel {voxel_zyx} arrived at {arrived}")
+
+    def type_key(self, key: Qt.Key, *, ctrl: bool = False, shift: bool = False) -> None:
+        """Press a key on the canvas."""
+        modifiers = Qt.KeyboardModifier.NoModifier
+        if ctrl:
+            modifiers |= Qt.KeyboardModifier.ControlModifier
+        if shift:
+            modifiers |= Qt.KeyboardModifier.ShiftModifier
+        canvas = self._canvas()
+        canvas.setFocus()
+        QTest.keyClick(canvas, key, modifiers)
+        QTest.qWait(_POLL_MS)
+
+    def stroke(self, start_zyx: tuple[int, int, int], end_zyx: tuple[int, int, int]) -> None:
+        """Draw a straight stroke in an axial slice with whatever is in hand."""
+        self.show_slice(start_zyx[0])
+        canvas = self._canvas()
+        start, end = self._on_canvas(start_zyx), self._on_canvas(end_zyx)
+        QTest.mouseMove(canvas, start)
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+        for part in range(1, _STROKE_PARTS + 1):
+            QTest.mouseMove(canvas, start + (end - start) * part / _STROKE_PARTS)
+            QTest.qWait(_POLL_MS)
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+        QTest.qWait(_POLL_MS)
 
     def wait_for_answer(self, seconds: float = 60) -> None:
         """Wait until the newest click is answered."""
