@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 import napari_progseg
 from napari_progseg.cli import app
+from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 
 PATIENTS = 6
@@ -77,6 +79,23 @@ def test_a_second_init_changes_nothing_and_ends_with_2(cohort: Path, project: Pa
     assert done.stderr.startswith("progseg: ")
     assert done.stderr.count("\n") == 1
     assert (project / "progseg.json").read_bytes() == before
+
+
+def test_add_takes_in_what_is_new_and_relocate_finds_what_was_moved(
+    cohort: Path, project: Path, tmp_path: Path
+) -> None:
+    scan = next((cohort / "images").iterdir())
+    (tmp_path / "more").mkdir()
+    shutil.copyfile(scan, tmp_path / "more" / "later.nii.gz")
+    folders = ("--images", tmp_path / "more")
+    assert f"1 new cases, 0 of them completed; {PATIENTS + 1} in all" in progseg("add", project, *folders).output
+    assert f"0 new cases, 0 of them completed; {PATIENTS + 1} in all" in progseg("add", project, *folders).output
+    (tmp_path / "more").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="progseg relocate"):
+        Project.open(project).volume("later")
+    moved = progseg("relocate", project, "--images", tmp_path / "moved")
+    assert f"1 of {PATIENTS + 1} cases found" in moved.output
+    assert Project.open(project).volume("later").image.size
 
 
 def test_an_error_of_the_users_is_one_line_without_traceback(tmp_path: Path) -> None:

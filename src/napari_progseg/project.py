@@ -160,7 +160,7 @@ class Project:
         if not case.image.exists():
             raise UserError(
                 f"the image of case {case_id} is not at {case.image}; nothing was changed; "
-                "point the project to the folder it was moved to"
+                "say where it is now: progseg relocate PROJECT --images FOLDER"
             )
         volume = io.read_volume(case.image, series=case.series)
         self._geometries[case_id] = volume.geometry

@@ -59,6 +59,8 @@ def _options(
 
 for command in (
     files.init,
+    files.add,
+    files.relocate,
     files.check,
     ranking.rank,
     training.train,

@@ -1,4 +1,4 @@
-"""Commands about files and projects: ``init``, ``check`` and ``sample``."""
+"""Commands about files and projects: ``init``, ``add``, ``relocate``, ``check`` and ``sample``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,35 @@ def init(
     for problem in made.problems:
         typer.echo(f"note: {problem}")
     typer.echo(f"project: {project}")
+
+
+def add(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    images: Annotated[Path, typer.Option(help="Folder of scans; those that the project knows are passed over.")],
+    labels: Annotated[Path | None, typer.Option(help="Folder of label files, matched to the scans by name.")] = None,
+) -> None:
+    """Add further scans to a project; no patient changes its part of the split."""
+    from ..project import Project
+
+    opened = Project.open(project)
+    new = opened.add_cases(images, labels)
+    done = {case.id for case in opened.completed}
+    typer.echo(f"{len(new)} new cases, {len(done & set(new))} of them completed; {len(opened.cases)} in all")
+
+
+def relocate(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    images: Annotated[Path, typer.Option(help="Folder where the scans are now.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder where label files are now that were not drawn here.")
+    ] = None,
+) -> None:
+    """Tell a project where its scans were moved to."""
+    from ..project import Project
+
+    opened = Project.open(project)
+    found = opened.relocate(images, labels)
+    typer.echo(f"{len(found)} of {len(opened.cases)} cases found in {images}")
 
 
 def check(
