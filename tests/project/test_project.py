@@ -194,7 +194,7 @@ def test_moved_images_are_missed_and_can_be_pointed_to_again(cohort: Path, proje
     (cohort / "images").rename(cohort / "moved")
     opened = Project.open(project.root)
     assert "not where they were" in opened.problems[-1]
-    with pytest.raises(UserError, match="point the project to the folder"):
+    with pytest.raises(UserError, match="progseg relocate"):
         opened.volume("case0")
     with pytest.raises(UserError, match="no image of this project"):
         opened.relocate(write(cohort / "far" / "x.nii.gz", labels(1)).parent)

@@ -58,9 +58,7 @@ def add(
 def relocate(
     project: Annotated[Path, typer.Argument(help="Folder of the project.")],
     images: Annotated[Path, typer.Option(help="Folder where the scans are now.")],
-    labels: Annotated[
-        Path | None, typer.Option(help="Folder where label files are now that were not drawn here.")
-    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Where label files are now that were not drawn here.")] = None,
 ) -> None:
     """Tell a project where its scans were moved to."""
     from ..project import Project
