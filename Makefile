@@ -28,6 +28,8 @@ test: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/efficiency.py
+	@$(SCREEN) $(BIN)/python benchmarks/click_latency.py
+	@$(SCREEN) $(BIN)/python benchmarks/event_loop.py
 
 lint: .venv/.ready-to-lint
 	@$(BIN)/ruff check .
