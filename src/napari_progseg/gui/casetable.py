@@ -119,6 +119,11 @@ class CaseTable(QAbstractTableModel):
             row.dice = dice.get(row.case.id, row.dice)
         self._all_changed()
 
+    @property
+    def knows_modalities(self) -> bool:
+        """Whether the type of any case is known."""
+        return any(_modality(row) for row in self.rows)
+
     def order_by(self, ranked: Sequence[str]) -> None:
         """List cases in this order, the others after them."""
         places = {case: place for place, case in enumerate(ranked, 1)}
@@ -183,11 +188,10 @@ class CaseTable(QAbstractTableModel):
 
     def _text(self, row: CaseRow, column: int) -> str:
         image = row.image
-        modality = row.case.modality or (image.modality if image else None)
         return {
             STATE: REVIEW_MARK if _shows_review(row) else STATE_MARKS[row.case.state],
             NAME: row.case.id,
-            MODALITY: (modality or "").upper(),
+            MODALITY: _modality(row),
             SIZE: size_text(image.shape_zyx) if image and image.shape_zyx else "",
             CLASSES: self._labelled(row),
             DICE: "" if row.dice is None else f"{row.dice:.2f}",
@@ -213,8 +217,11 @@ class CaseTable(QAbstractTableModel):
             )
         if column == SIZE and row.image is not None and row.image.spacing_zyx_mm:
             return spacing_text(row.image.spacing_zyx_mm)
-        ranked = "" if row.rank is None else f"\nSimilarity to the others: rank {row.rank}"
-        return f"{row.case.image}{ranked}{_review_tip(row)}\nDouble click or Enter opens it"
+        ranked = "" if row.rank is None else f"Similarity to the others: rank {row.rank}"
+        known = " · ".join(filter(None, (self._text(row, SIZE), self._text(row, CLASSES) and self._tip(row, CLASSES))))
+        return "\n".join(
+            filter(None, (str(row.case.image), known, ranked, _review_tip(row), "Double click or Enter opens it"))
+        )
 
     def _colour(self, row: CaseRow, column: int) -> QColor | None:
         if column == STATE:
@@ -229,6 +236,10 @@ def state_text(row: CaseRow) -> str:
     return f"{row.case.state}, to review" if row.waiting is not None else str(row.case.state)
 
 
+def _modality(row: CaseRow) -> str:
+    return (row.case.modality or (row.image.modality if row.image else None) or "").upper()
+
+
 def _shows_review(row: CaseRow) -> bool:
     return row.waiting is not None and row.case.state is CaseState.NOT_STARTED
 
@@ -238,7 +249,7 @@ def _review_tip(row: CaseRow) -> str:
         return ""
     unsure = row.waiting.unsure
     how = "it found nothing" if unsure is None else f"mean entropy {unsure:.2f} (0 is sure, 1 is not)"
-    return f"\nTo review: predicted by {run_number(row.waiting.run)}, {how}; turn {row.turn}"
+    return f"To review: predicted by {run_number(row.waiting.run)}, {how}; turn {row.turn}"
 
 
 class Filtered(QSortFilterProxyModel):

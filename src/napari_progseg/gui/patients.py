@@ -7,14 +7,11 @@ from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QPushButton,
     QStackedWidget,
-    QTableView,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,8 +19,8 @@ from qtpy.QtWidgets import (
 
 from . import engine, recent
 from .background import Job, Problem, telling
-from .casetable import CLASSES, DICE, MODALITY, NAME, SIZE, STATE, CaseTable, Filtered, describing, redescribing
-from .casetable import GRID as GRID_COLUMN
+from .casetable import CaseTable, Filtered, describing, redescribing
+from .caseview import CaseView
 from .compare import LARGE_VOXELS
 from .desk import Desk
 from .learn import LearnFromAll
@@ -32,9 +29,7 @@ from .nextcase import NextCase
 from .parts import GRID, heading, note
 from .review import Review
 from .upcoming import Upcoming
-from .wording import counted
-
-_WIDTHS = {STATE: 24, MODALITY: 36, SIZE: 92, CLASSES: 58, DICE: 42, GRID_COLUMN: 34}
+from .wording import counted, shortened
 
 
 class Patients(QStackedWidget):
@@ -110,23 +105,7 @@ class Patients(QStackedWidget):
         top.addWidget(self.filter, 1)
         top.addWidget(self.to_review)
         top.addWidget(self.similar)
-        self.view = QTableView()
-        self.view.setModel(self.rows)
-        self.view.setSortingEnabled(True)
-        self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.view.setShowGrid(False)
-        self.view.setWordWrap(False)
-        self.view.verticalHeader().hide()
-        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        header = self.view.horizontalHeader()
-        header.setMinimumSectionSize(20)
-        for column, width in _WIDTHS.items():
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.view.setColumnWidth(column, width)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        self.view = CaseView(self.table, self.rows)
         self.view.activated.connect(self._activated)  # double click and Enter
         self.summary = note()
         self.learn = LearnFromAll(self._desk)
@@ -267,6 +246,6 @@ class Patients(QStackedWidget):
         problems = desk.project.problems
         self.summary.setText(
             f"{counted(len(desk.project.cases), 'patient')}, {done} labelled completely."
-            + (f" {counted(len(problems), 'note')}: {problems[0]}." if problems else "")
+            + (f" {counted(len(problems), 'note')}: {shortened(problems[0])}." if problems else "")
         )
         self.summary.setToolTip("\n".join(problems))

@@ -78,6 +78,11 @@ def latency(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
+def shortened(text: str, most: int = 90) -> str:
+    """Return the beginning of a long text, ending with a whole word and an ellipsis."""
+    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
+
+
 def size_text(shape_zyx: Sequence[int]) -> str:
     """Write a shape as ``36×50×35``, ordered z, y, x."""
     return "×".join(str(n) for n in shape_zyx)
