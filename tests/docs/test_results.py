@@ -10,14 +10,16 @@ import pytest
 from napari_progseg.evaluation.report import Table
 from napari_progseg.studies import report as parts
 from napari_progseg.studies.analysis import Reaching
-from napari_progseg.studies.arms import PDL
+from napari_progseg.studies.arms import PDL, PGPS
 from napari_progseg.studies.arms_report import Findings as Arms
-from napari_progseg.studies.arms_report import speed_table
+from napari_progseg.studies.arms_report import ratio_table, speed_table
 from napari_progseg.studies.frozen import frozen_settings
 from napari_progseg.studies.limited_data import GROUPS
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.rows import Row, RowFile
 from napari_progseg.studies.speed import quotient_text
+from napari_progseg.studies.transfer_report import Findings as Transfer
+from napari_progseg.studies.transfer_report import time_table
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
@@ -87,7 +89,28 @@ def test_the_pdl_page_shows_what_pdl_does_at_the_rate_of_the_others() -> None:
     assert not_on("pdl.md", *shown) == []
 
 
-@pytest.mark.parametrize("study", ["limited-data", "pdl"])
+@pytest.mark.parametrize("folder", ["pgps", "pgps/lesions"])
+def test_the_pgps_page_shows_what_its_rows_say(folder: str) -> None:
+    found = Arms.of(PGPS, rows_of(folder))
+    dice = lines(parts.dice_table(found.means), range(2))
+    differences = lines(parts.difference_table(found.differences, ""), (0, 2, 3, 5))
+    costs = lines(ratio_table(found.ratios, PGPS), (0, 2, 3))
+    assert {each.seconds.seeds for each in found.ratios} == {5}
+    assert not_on("pgps.md", *dice, *differences, *costs) == []
+
+
+@pytest.mark.parametrize("folder", ["transfer", "transfer/contour"])
+def test_the_transfer_page_shows_what_its_rows_say(folder: str) -> None:
+    rows = rows_of(folder)
+    found = Transfer.of(8, rows)
+    assert len(rows) == 35
+    dice = lines(parts.dice_table(found.means), range(2))
+    differences = lines(parts.difference_table(found.differences, ""), (0, 2, 3, 5))
+    times = lines(time_table(found.times), range(2))
+    assert not_on("transfer.md", *dice, *differences, *times) == []
+
+
+@pytest.mark.parametrize("study", ["limited-data", "pdl", "pgps", "transfer"])
 def test_seeds_and_cases_of_a_page_chose_no_setting(study: str) -> None:
     chosen, rows = frozen_settings(study).chosen_on, rows_of(study)
     assert chosen.cases

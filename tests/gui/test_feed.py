@@ -6,7 +6,17 @@ from napari_progseg.gui.bridge import Thinner, following, read_preview
 from napari_progseg.gui.feed import RunFeed, class_means
 from napari_progseg.gui.footer import job_text
 from napari_progseg.gui.modes import MODES
-from napari_progseg.training.events import Continued, Failed, Finished, Paused, Previewed, Started, StepDone, Validated
+from napari_progseg.training.events import (
+    Continued,
+    Failed,
+    Finished,
+    Paused,
+    Previewed,
+    Scheduled,
+    Started,
+    StepDone,
+    Validated,
+)
 
 
 def step(number: int, seconds: float, progress: float = 0.1) -> StepDone:
@@ -86,3 +96,13 @@ def test_the_footer_names_mode_step_dice_and_trend() -> None:
     assert job_text(feed) == "run 0007 · clicks · starting…"
     feed.update([Started(0, "", "cpu"), step(1240, 1.0), validated(1, 0.852), validated(2, 0.872)])
     assert job_text(feed) == "run 0007 · clicks · step 1\u202f240 · Dice 0.872 ▲ 0.020"
+
+
+def test_the_footer_says_that_patches_are_still_small() -> None:
+    feed = RunFeed("0007-x", MODES["interactive"])
+    feed.update([Started(0, "", "cpu"), Scheduled(((0.0, (8, 8), 4), (0.5, (32, 16), 4)), ()), step(2, 1.0)])
+    assert feed.growing == ((8, 8), (32, 16))
+    assert job_text(feed).endswith("patches 8×8 of 32×16")
+    feed.update([StepDone(3, 0.6, 0.1, 1e-3, 2.0, 0, (32, 16), 4, 2)])
+    assert feed.growing is None
+    assert "patches" not in job_text(feed)

@@ -95,6 +95,18 @@ def test_a_distant_run_is_dead_once_its_counter_stands_still(run_dir: Path, monk
     assert now[0] == 80
 
 
+def test_a_run_of_this_computer_is_followed_however_long_its_counter_stands_still(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(watch.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + 10))
+    beat(run_dir, 0)
+    events = follow(run_dir)
+    assert [next(events) for _ in range(20)] == [None] * 20
+    assert now[0] > 100
+
+
 def test_following_yields_old_and_new_events_and_none_between(run_dir: Path) -> None:
     beat(run_dir, 1)
     write(run_dir, STEP)

@@ -167,6 +167,14 @@ class RunFeed:
         planned = [] if self.schedule is None else self.schedule.patches
         return [(start, prod(patch), batch) for start, patch, batch in planned] if len(planned) > 1 else []
 
+    @property
+    def growing(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """The present patch and the full one, while patches are still growing; the Dice is low until they are full."""
+        planned = () if self.schedule is None else self.schedule.patches
+        if not planned or self.newest is None or self.newest.patch == planned[-1][1]:
+            return None
+        return self.newest.patch, planned[-1][1]
+
     def case_steps(self) -> list[tuple[float, int]]:
         """Return (progress, active cases) where cases join, forecast at the pace so far; empty where none do."""
         planned = [] if self.schedule is None else self.schedule.cases

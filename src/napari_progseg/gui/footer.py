@@ -9,7 +9,7 @@ from .feed import RunFeed
 from .parts import GRID, Sparkline
 from .runs import Runs
 from .theme import Look
-from .wording import dice_number, duration, run_number, thousands
+from .wording import dice_number, duration, run_number, size_text, thousands
 
 _DICE_TIP = "Mean Dice on the validation patients"
 _ERROR_TIP = "Error of the restored images: lower is better"
@@ -90,4 +90,6 @@ def job_text(feed: RunFeed) -> str:
         parts.append(f"Dice {dice_number(feed.dice)}{trend}")
     if feed.newest_error is not None:
         parts.append(f"error {feed.newest_error:.3f}")
+    if feed.growing is not None:
+        parts.append("patches {} of {}".format(*map(size_text, feed.growing)))
     return " · ".join(parts)

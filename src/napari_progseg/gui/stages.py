@@ -57,7 +57,7 @@ class Stages(QWidget):
             newest = feed.newest
             self.now.setText(
                 f"Now: patch {size_text(newest.patch)}, {counted(newest.batch, 'patch', 'patches')} a step, "
-                f"{counted(newest.active_cases, 'patient')}."
+                f"{counted(newest.active_cases, 'patient')}.{_growing_text(feed)}"
             )
 
     def _draw(self, name: str, steps: Sequence[tuple[float, float]]) -> None:
@@ -65,6 +65,13 @@ class Stages(QWidget):
         xs = [x for start, _ in steps for x in (start, start)][1:] + ([1.0] if steps else [])
         ys = [y for _, value in steps for y in (value, value)]
         self._lines[name].setData(xs, ys)
+
+
+def _growing_text(feed: RunFeed) -> str:
+    """Say why the Dice is still low."""
+    if feed.growing is None:
+        return ""
+    return f" Patches grow to {size_text(feed.growing[1])}; the Dice is low while they are small and rises with them."
 
 
 def _chart(name: str) -> pg.PlotWidget:

@@ -110,7 +110,7 @@ def _report(setting: Setting, found: Findings, rows: Sequence[Row]) -> Report:
             Section("Time to a Dice", tables=(speed_table(found.speeds, arms),), figures=(curves,)),
             Section(
                 "What it cost",
-                tables=(_ratio_table(found.ratios, arms), parts.cost_table(spending(found.rows, list(arms.settings)))),
+                tables=(ratio_table(found.ratios, arms), parts.cost_table(spending(found.rows, list(arms.settings)))),
             ),
             Section("How it was done", (*_protocol(setting), *parts.origin_sentences(rows))),
             parts.runs_section(rows),
@@ -147,7 +147,8 @@ def speed_table(found: Sequence[Speed], arms: Arms) -> Table:
     return Table("speed", caption, ("group", "patients", "target", "steps", "seconds", *against, "reached"), cells)
 
 
-def _ratio_table(found: Sequence[Ratio], arms: Arms) -> Table:
+def ratio_table(found: Sequence[Ratio], arms: Arms) -> Table:
+    """Show what each arm cost."""
     cells = tuple(
         (each.group, str(each.patients), f"{each.voxels:.3f}", quotient_text(each.seconds), str(each.seconds.seeds))
         for each in found

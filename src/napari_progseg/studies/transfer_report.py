@@ -36,22 +36,40 @@ class Setting:
     settings_file: str
 
 
+@dataclass(frozen=True)
+class Findings:
+    """All that the report shows."""
+
+    rows: Rows
+    differences: tuple[Difference, ...]
+    means: tuple[Mean, ...]
+    times: tuple[Ratio, ...]
+
+    @classmethod
+    def of(cls, patients: int, rows: Sequence[Row]) -> Findings:
+        """Evaluate rows of a study with so many target patients; the same rows give the same numbers."""
+        placed = _placed(patients, rows)
+        rng = np.random.default_rng(_RESAMPLING)
+        scores = [score for group, score in _SCORES.items() if any(g == group for g, *_ in placed)]
+        return cls(
+            placed,
+            differences(placed, tuple(_comparisons(placed)), rng),
+            means(placed, scores, rng),
+            ratios(placed, tuple(GROUPS), SCRATCH, rng),
+        )
+
+
 def write_transfer(folder: Path, setting: Setting, rows: Sequence[Row]) -> Path | None:
     """Write the report of the rows there are; None without any."""
     if not rows:
         return None
-    placed = _placed(setting.study, rows)
-    rng = np.random.default_rng(_RESAMPLING)
-    found = differences(placed, tuple(_comparisons(placed)), rng)
-    dice = means(placed, [score for group, score in _SCORES.items() if any(g == group for g, *_ in placed)], rng)
-    times = ratios(placed, tuple(GROUPS), SCRATCH, rng)
-    report = _report(setting, placed, rows, found, dice, times)
-    return parts.write_report(folder, report, _document(setting, rows, found, dice, times), rows)
+    found = Findings.of(setting.study.patients, rows)
+    return parts.write_report(folder, _report(setting, found, rows), _document(setting, found, rows), rows)
 
 
-def _placed(study: Transfer, rows: Sequence[Row]) -> dict[tuple[str, int, int], Row]:
+def _placed(patients: int, rows: Sequence[Row]) -> dict[tuple[str, int, int], Row]:
     """Sort rows by group and seed; the source model stands among those of the target's number of patients."""
-    return {(row.group, study.patients, row.seed): row for row in rows}
+    return {(row.group, patients, row.seed): row for row in rows}
 
 
 def _comparisons(rows: Rows) -> Iterator[Comparison]:
@@ -65,31 +83,24 @@ def _comparisons(rows: Rows) -> Iterator[Comparison]:
         yield difference(_SCORES[SCRATCH], _SCORES[SOURCE])
 
 
-def _report(
-    setting: Setting,
-    placed: Rows,
-    rows: Sequence[Row],
-    found: Sequence[Difference],
-    dice: Sequence[Mean],
-    times: Sequence[Ratio],
-) -> Report:
+def _report(setting: Setting, found: Findings, rows: Sequence[Row]) -> Report:
     figures: tuple[Figure, ...] = ()
-    if found:
-        figures = (forest("differences-plot", "Mean difference and its 95 % interval.", found),)
+    if found.differences:
+        figures = (forest("differences-plot", "Mean difference and its 95 % interval.", found.differences),)
     looks = {group: Look(colour) for group, colour in zip(GROUPS, _COLOURS, strict=True)}
-    curves = training_curves("training-curves", "Validation Dice: thin lines are seeds.", placed, looks)
+    curves = training_curves("training-curves", "Validation Dice: thin lines are seeds.", found.rows, looks)
     patients = setting.study.patients
     return Report(
         "Transfer between centres: which layers to train again",
         (
-            parts.done_sentence(placed, setting.total),
+            parts.done_sentence(found.rows, setting.total),
             f"S learns from {len(setting.centres.source)} source patients, T from {patients} target patients; ST "
             "starts from S and learns from the patients of T, from some layer on. All are tested on the target centre.",
         ),
         (
-            Section("Dice on the target centre", tables=(parts.dice_table(dice),)),
-            Section("Differences", tables=(parts.difference_table(found, ""),), figures=figures),
-            Section("Time", tables=(_time_table(times),), figures=(curves,)),
+            Section("Dice on the target centre", tables=(parts.dice_table(found.means),)),
+            Section("Differences", tables=(parts.difference_table(found.differences, ""),), figures=figures),
+            Section("Time", tables=(time_table(found.times),), figures=(curves,)),
             Section("How it was done", (*_protocol(setting), *parts.origin_sentences(rows))),
             parts.runs_section(rows),
             parts.dice_section(rows),
@@ -97,7 +108,8 @@ def _report(
     )
 
 
-def _time_table(found: Sequence[Ratio]) -> Table:
+def time_table(found: Sequence[Ratio]) -> Table:
+    """Show how long each group trained."""
     cells = tuple((each.group, quotient_text(each.seconds), str(each.seconds.seeds)) for each in found)
     caption = (
         f"Training time relative to {SCRATCH} of the same seeds, with 95 % intervals that resample seeds; equal steps, "
@@ -126,9 +138,7 @@ def _protocol(setting: Setting) -> Iterator[str]:
     yield parts.settings_sentence(terms, setting.settings_file, terms.groups)
 
 
-def _document(
-    setting: Setting, rows: Sequence[Row], found: Sequence[Difference], dice: Sequence[Mean], times: Sequence[Ratio]
-) -> dict[str, Any]:
+def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[str, Any]:
     study = setting.study
     return {
         "study": STUDY,
@@ -142,8 +152,8 @@ def _document(
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.centres),
         },
-        "dice": [parts.mean_document(each) for each in dice],
-        "differences": [parts.difference_document(each) for each in found],
-        "time": [asdict(each) for each in times],
+        "dice": [parts.mean_document(each) for each in found.means],
+        "differences": [parts.difference_document(each) for each in found.differences],
+        "time": [asdict(each) for each in found.times],
         "runs": [parts.run_document(row) for row in rows],
     }
