@@ -146,6 +146,7 @@ class Day:
             self._click(self.pace.clicks)
             if number == 0:
                 self._undo_and_redo()
+                self.driver.show_slice(self.dock.desk.case.history.clicks[0].voxel_zyx[0])
                 self.photograph("clicks")
             self._mend_with_strokes()
             self._complete()
@@ -182,6 +183,7 @@ class Day:
         self.did("opened", case=desk.case.id)
         self._click(self.pace.clicks)
         self._undo_and_redo()
+        self.driver.show_slice(desk.case.history.clicks[0].voxel_zyx[0])
         self.photograph("next-patient")
         self._complete()
 
