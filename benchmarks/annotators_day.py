@@ -40,6 +40,7 @@ LABELLED, NEW, ELSEWHERE = 5, 7, 4
 _CLASSES = "hippocampus=1+2"
 _STROKES = 2
 _LEAST_ERROR = 5
+_BETWEEN_MS = 50
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Day:
     elsewhere: Path
     pace: Pace
     deeds: Journal = field(init=False)
+    _pictures: int = 0
 
     def __post_init__(self) -> None:
         self.deeds = Journal(self.out / "deeds.jsonl")
@@ -366,7 +368,9 @@ class Day:
     def photograph(self, name: str) -> None:
         """Save the window, outside of what is timed."""
         step, self.beat.step = self.beat.step, "photograph"
-        self.driver.photograph(self.out / "screenshots" / f"day-{name}.png")
+        self.driver.photograph(self.out / "screenshots" / f"{self._pictures:02d}-{name}.png")
+        self._pictures += 1
+        QTest.qWait(_BETWEEN_MS)
         self.beat.step = step
 
 
