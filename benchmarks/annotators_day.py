@@ -233,7 +233,7 @@ class Day:
         dock = self.dock
         finish = dock.results.finish
         self.driver.press(finish.predict)
-        self.driver.wait(lambda: not finish.job.running and finish.predict.isVisible(), "all predictions", 600)
+        self.driver.wait(lambda: not finish.running, "all predictions", 600)
         self.driver.wait(lambda: dock.patients.review.queue, "the queue of predictions", 60)
         say(finish.about.text())
         dock.show_part("Patients")
@@ -251,7 +251,7 @@ class Day:
         with answering(self.out):
             action.trigger()
             finish.menu.close()
-        self.driver.wait(lambda: not finish.job.running and "exported" in finish.about.text(), "the export", 120)
+        self.driver.wait(lambda: not finish.running and "exported" in finish.about.text(), "the export", 120)
         say(finish.about.text())
 
     # --- parts of steps -----------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Stalls of the event loop during an annotator's day, beside those of bare napari doing the same layer operations.
 
 ``python benchmarks/event_loop.py`` drives both (some minutes; a virtual screen will do) and prints a row a step. A
-stall is a time in which the window can react to nothing. Stalls above 200 ms are listed with the place where they happened.
+stall is a time in which the window can react to nothing. Stalls above 200 ms are listed with the place where they
+happened.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ class Flag(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.fraction: float | None = None
+        self.doing = ""  # what it works on now, in place of the job's text
 
     def told(self, fraction: float) -> None:
         """Note the fraction done, for functions that take a `progress`; ends the job here if it was cancelled.
@@ -64,11 +65,16 @@ class Job:
     """
 
     def __init__(self, text: str = "", on_end: Callable[[], None] | None = None) -> None:
-        self.text = text
+        self._text = text
         self.stop = Flag()
         self.worker: GeneratorWorker | None = None
         self._on_end = on_end
         self._began = time.monotonic()
+
+    @property
+    def text(self) -> str:
+        """What the user reads now."""
+        return self.stop.doing or self._text
 
     def cancel(self) -> None:
         """Ask the job to end; returns at once and no more values arrive."""

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from ..project import CaseState
 from . import engine
-from .background import Problem, Steps
+from .background import Flag, Job, Problem, Steps
 from .desk import Desk
-from .longjob import LongJob
 from .parts import GRID, heading, note
-from .wording import counted, duration, run_number
+from .wording import counted, run_number
 
 if TYPE_CHECKING:
     from ..inference.export import Exported
@@ -46,18 +35,12 @@ class Finish(QWidget):
         self._last = ""
         self._done: list[str] = []
         self._faults: list[str] = []
-        self.job = LongJob(desk.background)
-        self.job.changed.connect(self.refresh)
+        self._job: Job | None = None
         self.about = note(lines=2)
         self.predict = _button(
             "Predict all", "Predict every patient that is not completed, for review; goes on where it was interrupted"
         )
         self.predict.clicked.connect(self.predict_all)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 100)
-        self.progress.setTextVisible(False)
-        self.cancel = _button("Cancel", "End it; what is done so far is kept")
-        self.cancel.clicked.connect(self._cancel)
         self.export = _button("Export…", "Write labels, predictions or a model into a new folder")
         self.menu = QMenu(self.export)
         self.menu.triggered.connect(self._export_chosen)
@@ -66,32 +49,25 @@ class Finish(QWidget):
             "Report", "Write PROJECT/report.html: patients, effort, models, Dice, methods; and open it"
         )
         self.report.clicked.connect(self.write_report)
-        self._stack = self._make_stack()
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        for button in (self.predict, self.export, self.report):
+            row.addWidget(button, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addWidget(heading("All patients"))
         column.addWidget(self.about)
-        column.addWidget(self._stack)
+        column.addLayout(row)
         desk.project_changed.connect(self._project_changed)
         for signal in (desk.cases_changed, desk.annotation_changed, desk.runs.listed):
             signal.connect(self.refresh)
         self.refresh()
 
-    def _make_stack(self) -> QStackedWidget:
-        """Put the buttons and what replaces them while one is at work into the same place."""
-        idle, busy = QWidget(), QWidget()
-        for page, widgets in ((idle, (self.predict, self.export, self.report)), (busy, (self.progress, self.cancel))):
-            row = QHBoxLayout(page)
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(GRID)
-            for widget in widgets:
-                row.addWidget(widget, 0 if widget is self.cancel else 1)
-        stack = QStackedWidget()
-        stack.addWidget(idle)
-        stack.addWidget(busy)
-        stack.setFixedHeight(self.predict.sizeHint().height() + 4)
-        return stack
+    @property
+    def running(self) -> bool:
+        """Whether one of the three is at work."""
+        return self._job is not None
 
     # --- predict ------------------------------------------------------------------------------------------------
 
@@ -105,10 +81,11 @@ class Finish(QWidget):
     def _predicting(self, run: Path) -> Steps:
         desk, project = self._desk, self._desk.project
 
-        def told(place: Place) -> None:
-            self.job.tell(place.overall, f"{place.case} · {place.number} of {place.of}")
+        def steps(stop: Flag) -> Iterator[Outcome]:
+            def told(place: Place) -> None:
+                stop.fraction = place.overall
+                stop.doing = f"Predicting {place.case} · {place.number} of {place.of}"
 
-        def steps(stop: threading.Event) -> Iterator[Outcome]:
             def cancelled() -> bool:
                 while desk.answerer.answering and not stop.wait(_WAIT_SECONDS):
                     pass
@@ -161,7 +138,7 @@ class Finish(QWidget):
         self._desk.keeper.save_now()
         project = self._desk.project
 
-        def steps(stop: threading.Event) -> Iterator[Exported]:
+        def steps(stop: Flag) -> Iterator[Exported]:
             yield from engine.export_project(project, out, cases, predictions, run, stop.is_set)
 
         def ended() -> None:
@@ -183,10 +160,10 @@ class Finish(QWidget):
         """Write the report in the background and open it in the browser."""
         project, run = self._desk.project, self._desk.answerer.predictor
 
-        def steps(stop: threading.Event) -> Iterator[Path | None]:
-            yield engine.write_report(project, run, self.job.tell, stop.is_set)
+        def steps(stop: Flag) -> Iterator[Path | None]:
+            yield engine.write_report(project, run, stop.told, stop.is_set)
 
-        self._start("writing the report", "Measuring the model…", steps, self._reported, lambda: self._end(self._last))
+        self._start("writing the report", "Writing the report…", steps, self._reported, lambda: self._end(self._last))
 
     def _reported(self, path: Path | Problem) -> None:
         if isinstance(path, Problem):
@@ -197,10 +174,22 @@ class Finish(QWidget):
 
     # --- state --------------------------------------------------------------------------------------------------
 
-    def _start(self, title: str, text: str, steps: Steps, on_value: Any, on_end: Any) -> None:
-        if self._desk.project is not None and not self.job.running:
-            self._done, self._faults, self._last = [], [], ""
-            self.job.start(title, text, steps, on_value, on_end)
+    def _start(self, title: str, text: str, steps: Steps, on_value: Any, on_end: Callable[[], None]) -> None:
+        if self._desk.project is None or self.running:
+            return
+        self._done, self._faults, self._last = [], [], ""
+
+        def ended() -> None:
+            given_up = self._job is not None and self._job.stop.is_set()
+            self._job = None
+            if given_up:
+                self._last = "Cancelled. What was done is kept."
+                self.refresh()
+            else:
+                on_end()
+
+        self._job = self._desk.background.start(title, steps, on_value, ended, text)
+        self.refresh()
 
     def _end(self, told: str, tip: str = "") -> None:
         self._last = told if self._done or not self._faults else ""
@@ -210,13 +199,10 @@ class Finish(QWidget):
             self._desk.said.emit(f"{self._faults[0]}{more}")
         self.refresh()
 
-    def _cancel(self) -> None:
-        self.job.cancel()
-        self._last = "Cancelled. What was done is kept."
-        self.refresh()
-
     def _project_changed(self) -> None:
-        self.job.cancel()
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
         self._last = ""
         self.refresh()
 
@@ -224,16 +210,11 @@ class Finish(QWidget):
         """Show what can be done, or what is being done."""
         project, run = self._desk.project, self._desk.answerer.predictor
         waiting = [] if project is None else [c for c in project.cases if c.state is not CaseState.COMPLETED]
-        self._stack.setCurrentIndex(int(self.job.running))
-        # moving to and fro as long as nothing is known
-        self.progress.setRange(0, 100 if self.job.fraction else 0)
-        self.progress.setValue(round(100 * self.job.fraction))
-        self.predict.setEnabled(run is not None and bool(waiting))
+        self.predict.setEnabled(run is not None and bool(waiting) and not self.running)
         for button in (self.export, self.report):
-            button.setEnabled(project is not None)
-        if self.job.running:
-            left = duration(self.job.seconds_left)
-            self.about.setText(self.job.text + (f" · {left} left" if left else ""))
+            button.setEnabled(project is not None and not self.running)
+        if self.running:
+            self.about.setText("At work: progress, time left and Cancel are below.")
         else:
             self.about.setText(self._last or idle_sentence(len(waiting), None if run is None else run.name))
 
