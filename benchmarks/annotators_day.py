@@ -2,7 +2,8 @@
 
 ``python benchmarks/annotators_day.py DATA OUT`` takes hippocampus volumes from DATA/images and DATA/labels, drives the
 window (a virtual screen will do) and leaves in OUT: ``delays.json`` (how late the event loop was, step by step),
-``screenshots/``, ``deeds.jsonl`` (what has been shown as done, for whoever kills it) and the project with its export.
+``screenshots/``, ``deeds.jsonl`` (what was about to be done and what has been shown as done, for `crashes.py`) and the
+project with its export.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class Pace:
 SHORT = Pace(learn=0.15, tune=0.2, budget=0.1, adapt=0.1, clicks=2)
 
 
+class LeftError(Exception):
+    """The window was to be closed at this moment."""
+
+
 @dataclass
 class Day:
     """One day, step by step.
@@ -82,6 +87,8 @@ class Day:
         Folder of the reference labels, which stand for what the annotator sees.
     elsewhere : Path
         A trained run of another centre.
+    leave_after : int or None
+        Number of deeds after which the window is closed, in the midst of it.
     """
 
     out: Path
@@ -91,8 +98,10 @@ class Day:
     truth: Path
     elsewhere: Path
     pace: Pace
+    leave_after: int | None = None
     deeds: Journal = field(init=False)
     _pictures: int = 0
+    _done: int = 0
 
     def __post_init__(self) -> None:
         self.deeds = Journal(self.out / "deeds.jsonl")
@@ -283,6 +292,7 @@ class Day:
             found = next_click(case.predicted > 0, truth)
             if found is None:
                 return
+            self.did("intent", case=case.id)
             self.driver.click(found[0], swapped=not found[1])
             self.did("click", case=case.id, clicks=len(case.history.clicks))
             self.driver.wait_for_answer()
@@ -292,6 +302,7 @@ class Day:
         case = self.dock.desk.case
         clicks, mask = len(case.history.clicks), case.predicted.copy()
         self.driver.show_slice(2)
+        self.did("intent", case=case.id)
         for _ in range(2):
             self.driver.type_key(Qt.Key.Key_Z, ctrl=True)
         for _ in range(2):
@@ -304,11 +315,13 @@ class Day:
     def _mend_with_strokes(self) -> None:
         """Accept the prediction and mend it with the brush in two slices."""
         case, annotate = self.dock.desk.case, self.dock.annotate
+        self.did("intent", case=case.id)
         self.driver.press(annotate.accept)
         self.did("labels", case=case.id, checksum=checksum(case.labels))
         self.driver.press(annotate.paint)
         z, y, x = case.history.clicks[0].voxel_zyx
         for number in range(_STROKES):
+            self.did("intent", case=case.id)
             self.driver.stroke((z + number, y, x - 3), (z + number, y, x + 3))
             case.settle()
             self.did("labels", case=case.id, checksum=checksum(case.labels))
@@ -318,6 +331,7 @@ class Day:
         desk = self.dock.desk
         case = desk.case
         if not case.labels.any():
+            self.did("intent", case=case.id)
             self.driver.type_key(Qt.Key.Key_C)
         self.did("labels", case=case.id, checksum=checksum(case.labels))
         self.driver.press(self.dock.annotate.completed)
@@ -364,6 +378,9 @@ class Day:
     def did(self, what: str, **more: Any) -> None:
         """Write down what the window has shown as done."""
         self.deeds.append({"at": round(time.time(), 3), "what": what, **more})
+        self._done += 1
+        if self._done == self.leave_after:
+            raise LeftError
 
     def photograph(self, name: str) -> None:
         """Save the window, outside of what is timed."""
@@ -437,18 +454,20 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def live(out: Path, data: Path, elsewhere: Path, pace: Pace) -> None:
+def live(out: Path, data: Path, elsewhere: Path, pace: Pace, leave_after: int | None = None) -> None:
     """Open the window, live the day, close the window."""
     own = out / "settings"  # napari settings and last project of whoever runs this stay as they are
     os.environ.update(XDG_CONFIG_HOME=str(own), NAPARI_CONFIG=str(own / "napari.yaml"))
     viewer, dock = open_window(size=WINDOW)
     driver, beat = Driver(viewer, dock), Heartbeat()
-    day = Day(out, dock, driver, beat, data / "labels", elsewhere, pace)
+    day = Day(out, dock, driver, beat, data / "labels", elsewhere, pace, leave_after)
     beat.step = "getting ready"
     beat.start()
     try:
         driver.wait(lambda: dock.desk.device, "torch to be loaded", 180)
         day.run()
+    except LeftError:
+        dock.window().close()
     except UserError:
         day.photograph("failed")
         raise
@@ -457,7 +476,8 @@ def live(out: Path, data: Path, elsewhere: Path, pace: Pace) -> None:
         write_delays(beat, out / "delays.json")
         dock.desk.close()
         driver.wait(lambda: not dock.desk.background.busy, "the workers to end", 60)
-        viewer.close()
+        if leave_after is None:
+            viewer.close()
 
 
 def main() -> None:
@@ -466,13 +486,15 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with images/ and labels/")
     parser.add_argument("out", type=Path, help="a folder that does not exist yet")
     parser.add_argument("--short", action="store_true", help="seconds of training instead of minutes")
+    parser.add_argument("--elsewhere", type=Path, help="a trained run of another centre; one is made if not said")
+    parser.add_argument("--leave-after", type=int, help="close the window after so many deeds")
     asked = parser.parse_args()
     if asked.out.exists():
         raise SystemExit(f"{asked.out} exists; nothing was written; name a new folder")
     asked.out.mkdir(parents=True)
     lay_out(asked.data, asked.out)
-    elsewhere = other_centre(asked.data, asked.out, 20 if asked.short else 300)
-    live(asked.out, asked.data, elsewhere, SHORT if asked.short else Pace())
+    elsewhere = asked.elsewhere or other_centre(asked.data, asked.out, 20 if asked.short else 300)
+    live(asked.out, asked.data, elsewhere, SHORT if asked.short else Pace(), asked.leave_after)
 
 
 if __name__ == "__main__":
