@@ -1,8 +1,8 @@
 """Kill napari, kill the trainer, close the window at random moments of the day, and look whether anything is lost.
 
 ``python benchmarks/crashes.py DATA OUT --moments 20`` lives the short day of `annotators_day.py` again and again, ends
-each at another moment, opens the project as the dock would, and compares clicks and labels with what the window had shown
-as done. Prints a line a moment; ends with 1 if something was lost.
+each at another moment, opens the project as the dock would, and compares clicks and labels with what had been shown as
+done. Prints a line a moment; ends with 1 if something was lost.
 """
 
 from __future__ import annotations
