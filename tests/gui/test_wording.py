@@ -74,3 +74,8 @@ def test_without_a_suggestion_it_is_said_why() -> None:
     assert wording.no_next_sentence({"a"}, "a", "") == "The patient on screen is the last one to label."
     assert wording.no_next_sentence({"a"}, None, "") == "No suggestion yet."
     assert wording.no_next_sentence((), "b", "") == "No patient is left to label."
+
+
+def test_a_long_text_is_shortened_at_a_word() -> None:
+    assert wording.shortened("short.") == "short."
+    assert wording.shortened("images without a label file: a, b, c", 31) == "images without a label file: a …"

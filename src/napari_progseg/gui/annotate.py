@@ -97,7 +97,7 @@ class Annotate(QStackedWidget):
         self.outside = _switch(
             "×  Outside", f"This does not belong to it\n{tip('swap')}", self._say_outside, OUTSIDE_COLOUR
         )
-        self.hint = note(lines=4)
+        self.hint = note(lines=3)
         self.maps = QCheckBox("Show click maps")
         self.maps.setToolTip("What the network sees of the clicks in the shown slice")
         self.maps.toggled.connect(self._maps_toggled)
@@ -168,8 +168,11 @@ class Annotate(QStackedWidget):
         column.setSpacing(GRID // 2)
         column.addWidget(self.source)
         column.addWidget(self.seconds)
-        column.addWidget(self._predicting)
-        column.addWidget(self.begin)
+        beside = QHBoxLayout()
+        beside.setSpacing(GRID)
+        beside.addWidget(self._predicting, 1)
+        beside.addWidget(self.begin, 1)
+        column.addLayout(beside)
         return column
 
     def _finish(self) -> QVBoxLayout:

@@ -246,6 +246,6 @@ class Patients(QStackedWidget):
         problems = desk.project.problems
         self.summary.setText(
             f"{counted(len(desk.project.cases), 'patient')}, {done} labelled completely."
-            + (f" {counted(len(problems), 'note')}: {shortened(problems[0])}." if problems else "")
+            + (f" {counted(len(problems), 'note')}: {shortened(f'{problems[0]}.')}" if problems else "")
         )
         self.summary.setToolTip("\n".join(problems))

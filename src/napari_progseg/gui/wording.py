@@ -80,7 +80,7 @@ def latency(seconds: float) -> str:
 
 def shortened(text: str, most: int = 90) -> str:
     """Return the beginning of a long text, ending with a whole word and an ellipsis."""
-    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
+    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0].rstrip(',;:')} …"
 
 
 def size_text(shape_zyx: Sequence[int]) -> str:
