@@ -78,4 +78,4 @@ def test_without_a_suggestion_it_is_said_why() -> None:
 
 def test_a_long_text_is_shortened_at_a_word() -> None:
     assert wording.shortened("short.") == "short."
-    assert wording.shortened("images without a label file: a, b, c", 31) == "images without a label file: a …"
+    assert wording.shortened("images without a label file: a, b, c", 31) == "images without a label file …"
