@@ -167,6 +167,21 @@ def test_results_show_curves_dice_and_runs(opened, engine, project, qtbot) -> No
     assert not (project.runs_dir / "0002-segm").exists()
 
 
+def test_a_run_that_has_just_come_is_the_chosen_one(opened, engine, project, qtbot) -> None:
+    results = opened.results
+    engine.add_run(project, "0001-inter", "interactive")
+    opened.desk.runs.refresh()
+    qtbot.waitUntil(lambda: results.runs.currentRow() == 0 and results.runs.rowCount() == 1, timeout=20_000)
+    engine.add_run(project, "0002-segm", "segmentation")
+    opened.desk.runs.refresh()
+    qtbot.waitUntil(lambda: results.runs.rowCount() == 2, timeout=20_000)
+    assert results.runs.item(results.runs.currentRow(), 0).text() == "0002"
+    results.runs.selectRow(1)
+    opened.desk.runs.refresh()
+    qtbot.waitUntil(lambda: not opened.desk.background.busy, timeout=20_000)
+    assert results.runs.item(results.runs.currentRow(), 0).text() == "0001"
+
+
 def test_alt_and_a_number_show_a_part(dock, qtbot) -> None:
     for number, name in enumerate(("Patients", "Annotate", "Train", "Results")):
         dock.show_part(name)

@@ -36,6 +36,7 @@ class Results(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
+        self._newest: str | None = None
         self._sure = QTimer(self)
         self._sure.setSingleShot(True)
         self._sure.setInterval(_SURE_MS)
@@ -201,7 +202,10 @@ class Results(QWidget):
 
     def _refresh_runs(self) -> None:
         rows = list(reversed(self._desk.runs.rows))
-        chosen = self._chosen_name()
+        newest = rows[0].name if rows else None
+        # a run that has just come is what the user wants to look at
+        chosen = self._chosen_name() if newest == self._newest else newest
+        self._newest = newest
         self.runs.setRowCount(len(rows))
         used = {self._desk.answerer.run, self._desk.answerer.predictor}
         for number, row in enumerate(rows):
