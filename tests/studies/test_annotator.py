@@ -84,7 +84,7 @@ def test_without_jitter_it_clicks_the_innermost_voxel() -> None:
 
 
 def test_surplus_is_clicked_outside() -> None:
-    desk, truth, start = Desk(), truth_of(0, 3, 0, 0, 0), truth_of(0, 3, 0, 7, 0)
+    desk, truth, start = Desk(), truth_of(0, 8, 0, 0, 0), truth_of(0, 8, 0, 7, 0)
     label(Annotator(most_clicks=1, jitter_mm=0), truth, desk, start)
     assert desk.clicks == [Click((3, 6, 6), inside=False, label=1)]
 
@@ -122,16 +122,27 @@ def test_slices_that_are_good_enough_are_not_painted() -> None:
     assert np.array_equal(done.labels[1:3], start[1:3])
 
 
-def test_a_structure_that_is_not_there_is_wiped() -> None:
-    truth, start = truth_of(0, 0, 0, 0, 0), truth_of(0, 3, 3, 0, 0)
-    done = label(Annotator(most_clicks=0), truth, Desk(), start)
-    assert (done.strokes, done.before, done.dice) == (2, 0.0, None)
-    assert not done.labels.any()
+def test_a_slice_that_holds_none_of_it_is_wiped_with_one_stroke() -> None:
+    truth, start = truth_of(0, 8, 0, 0, 0), truth_of(0, 8, 3, 2, 0)
+    done = label(Annotator(accept=0.95, most_clicks=0), truth, Desk(), start)
+    assert done.strokes == 1
+    assert not done.labels[2].any()
+    assert np.array_equal(done.labels[[0, 1, 3, 4]], start[[0, 1, 3, 4]])
+
+
+def test_a_useless_prediction_is_not_taken_over() -> None:
+    truth, start = truth_of(0, 4, 4, 0, 0), truth_of(9, 9, 9, 9, 9)
+    done = label(Annotator(accept=1, most_clicks=0), truth, Desk(), start)
+    assert done.before == pytest.approx(64 / (32 + 405))
+    assert done.strokes == 2
+    assert np.array_equal(done.labels, truth)
+    nothing = label(Annotator(), truth_of(), Desk(), start)
+    assert (nothing.clicks, nothing.strokes, nothing.before, nothing.dice) == (0, 0, 0.0, None)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("jitter", [2.0, 30.0])
-@pytest.mark.parametrize(("start", "inside"), [(truth_of(), True), (truth_of(0, 0, 9, 3, 13), False)])
+@pytest.mark.parametrize(("start", "inside"), [(truth_of(), True), (truth_of(2, 6, 9, 3, 9), False)])
 def test_a_click_misses_but_stays_in_the_image_and_says_what_is_true(
     dims: int, jitter: float, start: NDArray[np.uint8], inside: bool
 ) -> None:
@@ -169,10 +180,12 @@ def test_structures_are_clicked_by_their_largest_error_and_painted_one_stroke_ea
 
 
 def test_a_stroke_takes_a_structure_away_where_another_one_is() -> None:
-    truth = truth_of(0, 6, 0, 0, 0)
-    start = truth * 2
-    start[1, 3, 3] = 1
-    done = label(Annotator(accept=1, most_clicks=0), truth, Desk(), start.astype(np.uint8), classes=(BALL, BOX))
+    truth = truth_of(0, 6, 6, 6, 0)
+    truth[4, 9:13, 9:13] = 2
+    start = truth.copy()
+    start[1] *= 2
+    done = label(Annotator(accept=1, most_clicks=0), truth, Desk(), start, classes=(BALL, BOX))
+    assert done.strokes == 1
     assert np.array_equal(done.labels, truth)
 
 

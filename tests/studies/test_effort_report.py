@@ -88,10 +88,21 @@ def test_effort_is_counted_until_the_first_model_at_the_goal(told: Told) -> None
 def test_differences_are_paired_and_say_who_missed_the_goal(told: Told) -> None:
     found = effort_differences(walks_of(*told, (1, 3)), (("Suggested", "Random"),), 0.85, rng())
     patients, actions, whole = found
-    assert (patients.what, patients.interval.mean, patients.missed) == ("patients to the goal", -2, 1)
+    assert (patients.what, patients.interval.mean, patients.missed) == ("patients to the goal", -2, (0, 1))
     assert actions.interval.mean == pytest.approx(11 - 24)
     assert actions.interval.low == actions.interval.high == pytest.approx(-13)
-    assert (whole.interval.mean, whole.missed) == (pytest.approx(16 - 24), 0)
+    assert (whole.interval.mean, whole.missed) == (pytest.approx(16 - 24), (0, 0))
+    assert patients.verdict == actions.verdict == "below"
+
+
+def test_a_group_that_misses_the_goal_is_never_said_to_take_less(told: Told) -> None:
+    rows, patients = told
+    cheap = [each if each.group != "Painting" else each.model_copy(update={"strokes": 1}) for each in patients]
+    walks = walks_of(rows, cheap, (1, 3))
+    (_, actions, whole) = effort_differences(walks, (("Painting", "Random"),), 0.85, rng())
+    assert actions.missed == (3, 1)
+    assert actions.interval.verdict == whole.verdict == "below"
+    assert actions.verdict == "open"
 
 
 def test_a_seed_that_is_not_at_its_end_is_left_out(told: Told) -> None:
@@ -117,7 +128,7 @@ def test_the_report_holds_all_of_it_and_is_the_same_again(told: Told, setting: S
     assert "18 of 18 runs are done: 3 seeds (0, 1, 2)" in text
     assert "| Suggested | 1 | 8 | 3 | 11 | 1.0 [1.0, 1.0] | 11.0 [" in text
     assert "| Painting | not reached |" in text
-    assert "| Suggested - Random | patients to the goal | -2.0 | -2.0 to -2.0 | 3 | 1 | less effort |" in text
+    assert "| Suggested - Random | patients to the goal | -2.0 | -2.0 to -2.0 | 3 | 0 and 1 | less effort |" in text
     assert "a Gaussian of 2 mm" in text
     assert {each.name for each in tmp_path.glob("*.png")} == {"dice-by-actions.png", "actions-by-patient.png"}
     document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

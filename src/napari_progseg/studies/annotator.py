@@ -19,6 +19,8 @@ from ..volume import LabelClass, LabelMap, Volume
 
 Labels = NDArray[np.unsignedinteger[Any]]
 _TRIES = 20
+# a prediction below this Dice is not taken over, which in the dock costs nothing
+_USEFUL = 0.5
 
 
 class Answers(Protocol):
@@ -42,7 +44,7 @@ class Labelled:
     clicks, strokes : int
         What it took; a stroke is one slice of one structure, painted or wiped.
     before, dice : float or None
-        Dice of the mask to begin with and of the accepted one; None where nothing is there and nothing is marked.
+        Dice of what was predicted and of the accepted mask; None where nothing is there and nothing is marked.
     """
 
     labels: Labels
@@ -102,12 +104,13 @@ class Annotator:
         reference : LabelMap
             Truth, (Z, Y, X); the person sees it, the desk does not.
         start : ndarray of label values, (Z, Y, X)
-            The mask to begin with.
+            What is predicted; the mask to begin with, unless its Dice is below 0.5: then it begins empty.
         rng : numpy.random.Generator
             Draws by how much clicks miss.
         """
-        truth, labels = reference.labels, start.copy()
-        before = patient_dice(labels, truth, classes)
+        truth = reference.labels
+        before = patient_dice(start, truth, classes)
+        labels = np.zeros_like(start) if before is not None and before < _USEFUL else start.copy()
         desk.set_image(volume)
         clicks: list[Click] = []
         while len(clicks) < self.most_clicks and not self._content(labels, truth, classes):

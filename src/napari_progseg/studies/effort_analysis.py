@@ -136,14 +136,22 @@ class EffortDifference:
     ----------
     what : str
         What is counted.
-    missed : int
-        Seeds of either group that did not reach the goal and count with all they took.
+    missed : tuple of int
+        Seeds of the first and of the second group that did not reach the goal and count with all they took, which is
+        less than they need.
     """
 
     name: str
     what: str
     interval: CrossedInterval
-    missed: int
+    missed: tuple[int, int]
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the first takes more (``above``) or less (``below``); ``open`` also where a miss may make it."""
+        found = self.interval.verdict
+        understated = {"below": self.missed[0], "above": self.missed[1]}
+        return "open" if understated.get(found) else found
 
 
 def effort_differences(
@@ -168,11 +176,12 @@ def _differences(
     pairs = [(one[seed], other[seed]) for seed in sorted(set(one) & set(other))]
     if not pairs:
         return
-    missed = sum(walk.reached(goal) is None for pair in pairs for walk in pair)
-    measures: dict[str, tuple[Callable[[Walk], int], int]] = {
+    first_missed, second_missed = (sum(pair[side].reached(goal) is None for pair in pairs) for side in (0, 1))
+    missed = (first_missed, second_missed)
+    measures: dict[str, tuple[Callable[[Walk], int], tuple[int, int]]] = {
         "patients to the goal": (lambda walk: walk.spent(goal), missed),
         "actions to the goal": (lambda walk: walk.actions(walk.spent(goal)), missed),
-        "actions for all patients": (lambda walk: walk.actions(len(walk.patients)), 0),
+        "actions for all patients": (lambda walk: walk.actions(len(walk.patients)), (0, 0)),
     }
     for what, (count, left) in measures.items():
         columns = [[count(pair[side]) for pair in pairs] for side in (0, 1)]

@@ -145,14 +145,15 @@ def effort_table(found: Sequence[EffortDifference], described_only: str) -> Tabl
             f"{each.interval.mean:+.1f}",
             f"{each.interval.low:+.1f} to {each.interval.high:+.1f}",
             str(each.interval.seeds),
-            str(each.missed),
-            "described only" if described_only else readings[each.interval.verdict],
+            " and ".join(map(str, each.missed)),
+            "described only" if described_only else readings[each.verdict],
         )
         for each in found
     )
     caption = (
-        "Paired by seed, and seeds are resampled; of few seeds such intervals may be too narrow. Missed: of both "
-        "groups together, seeds that did not reach the goal and count with all they took. " + described_only
+        "Paired by seed, and seeds are resampled; of few seeds such intervals may be too narrow. Missed: seeds "
+        "of the first and of the second that did not reach the goal and count with all they took, less than they need; "
+        "nothing is read from a difference that this favours. " + described_only
     )
     headings = ("difference", "of", "mean", "95 % interval", "seeds", "missed", "reading")
     return Table("effort-differences", caption, headings, rows)
@@ -230,7 +231,8 @@ def _protocol(setting: Setting) -> Iterator[str]:
     yield (
         "The simulated person sees the reference and clicks at the innermost point of the largest error, missing it by "
         f"a Gaussian of {annotator.jitter_mm:g} mm along each axis, though never so far that the click says what is "
-        f"not true, until the patient's Dice is {annotator.accept:g}; after {annotator.most_clicks} clicks slices "
+        f"not true, until the patient's Dice is {annotator.accept:g}; it begins with the prediction, or with nothing "
+        f"where that has a Dice below 0.5; after {annotator.most_clicks} clicks slices "
         "below that Dice are painted, the most wrong one first, until it is."
     )
     yield (

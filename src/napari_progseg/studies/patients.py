@@ -32,7 +32,7 @@ class Patient(Value):
     slices : int
         Slices that hold the structure: what painting alone would take.
     before, dice : float or None
-        Dice of the mask to begin with and of the accepted one.
+        Dice of what was predicted and of the accepted mask.
     mask : str
         Fingerprint of the accepted mask.
     """
