@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,26 @@ def test_without_numbers_of_patients_the_papers_are_taken_as_far_as_there_are_so
     done = limited_data(project, tmp_path / "out", "--groups", "Seg", "--steps-per-run", 1, "--seeds", 1, "--test", 1)
     assert done.exit_code == 0, done.output
     assert {row.patients for row in RowFile(tmp_path / "out").read().values()} == {1, 2, 3}
+
+
+def test_the_effort_study_labels_and_reports(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    given = ("--out", out, "--device", "cpu", "--steps-per-run", 1, "--seeds", 1, "--test", 1, *settings)
+    words = ["study", "effort", project, "--patients", "1,2", "--groups", "Random,Painting", "--most-clicks", 2, *given]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    assert "4 of 4 runs are done" in done.output
+    assert done.output.count("labelled p") == 4
+    assert re.search(r"Painting, patient 2, seed 0: 0 clicks, \d strokes of \d slices, Dice n/a to 1.000", done.output)
+    document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert document["study"] == "effort"
+    assert document["protocol"]["annotator"] == {"accept": 0.9, "most_clicks": 2, "jitter_mm": 2.0}
+    assert [each["group"] for each in document["patients"]] == ["Random"] * 2 + ["Painting"] * 2
+    assert (out / "dice-by-actions.png").is_file()
+    again = CliRunner().invoke(app, [str(word) for word in words])
+    assert "labelled" not in again.output
+    assert Project.open(project).runs() == []
 
 
 @pytest.mark.slow

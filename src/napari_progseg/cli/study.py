@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 import typer
 
@@ -17,14 +17,16 @@ from .text import dice, duration
 if TYPE_CHECKING:
     from ..studies.arms import ArmStudy
     from ..studies.draw import Draw
-    from ..studies.grid import Cell, CellScored, GridEvent
+    from ..studies.effort_run import EffortEvent, PatientLabelled
+    from ..studies.grid import Cell, CellScored
     from ..studies.limited_data import LimitedData
     from ..studies.report import Setting
-    from ..studies.rows import Row
+    from ..studies.rows import Row, RowFile
     from ..studies.terms import Terms
     from ..training.config import BudgetConfig, PresetName
 
 Study = TypeVar("Study", "LimitedData", "ArmStudy")
+Events: TypeAlias = "Callable[[RowFile, Callable[[], bool]], Iterable[EffortEvent]]"
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
 _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
@@ -35,6 +37,10 @@ StepsPerRun = Annotated[int | None, typer.Option(min=1, help="Budget of every ru
 MinutesPerRun = Annotated[float | None, typer.Option(min=0.01, help="Budget of every run, instead.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds; each draws its own training patients.")]
 FirstSeed = Annotated[int, typer.Option(min=0, help="Seeds count from here.")]
+PretrainSteps = Annotated[
+    int | None, typer.Option(min=1, help="Budget of a seed's restoration run; 1.6 times that of a run if not said.")
+]
+PretrainMinutes = Annotated[float | None, typer.Option(min=0.01, help="The same in minutes.")]
 TestCases = Annotated[int | None, typer.Option(min=1, help="Test cases; the project's test part if not said.")]
 ValidationCases = Annotated[int, typer.Option(min=1, help="Validation cases of every run.")]
 Preset = Annotated[Literal["tiny", "default", "paper"], typer.Option(help="Preset of all runs.")]
@@ -63,10 +69,8 @@ def limited_data(
     minutes_per_run: MinutesPerRun = None,
     seeds: Seeds = 5,
     first_seed: FirstSeed = 0,
-    pretrain_steps: Annotated[
-        int | None, typer.Option(min=1, help="Budget of a seed's restoration run; 1.6 times that of a run if not said.")
-    ] = None,
-    pretrain_minutes: Annotated[float | None, typer.Option(min=0.01, help="The same in minutes.")] = None,
+    pretrain_steps: PretrainSteps = None,
+    pretrain_minutes: PretrainMinutes = None,
     test: TestCases = None,
     validation: ValidationCases = 3,
     preset: Preset = "tiny",
@@ -79,16 +83,15 @@ def limited_data(
     A finished run is a row of OUT/rows.jsonl and is never repeated; Ctrl-C stops within a step and saves.
     """
     budget = _budget(steps_per_run, minutes_per_run)
-    if pretrain_steps is not None and pretrain_minutes is not None:
-        raise UserError("give --pretrain-steps or --pretrain-minutes, not both; nothing was started")
-    from ..studies.limited_data import STUDY, LimitedData, pretraining_budget
+    first = _pretraining(budget, pretrain_steps, pretrain_minutes)
+    from ..studies.limited_data import STUDY, LimitedData
     from ..studies.limited_data_report import PAPER, write_limited_data
 
     terms = _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
 
     def study(draw: Draw) -> LimitedData:
         counts = _numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool))
-        return LimitedData(counts, terms, pretraining_budget(budget, pretrain_steps, pretrain_minutes))
+        return LimitedData(counts, terms, first)
 
     _compare(project, out, device, (test, validation), study, frozen, write_limited_data)
 
@@ -172,7 +175,68 @@ def transfer(
     common = study.common(both, centres, out)
     cells = study.cells(centres, common)
     setting = Setting(study, centres, shift, common, len(cells), _settings_file(frozen))
-    _carry_out(both.root, cells, out, device, lambda rows: write_transfer(out, setting, rows))
+    _carry_out(cells, out, _grid(both.root, cells, device), lambda rows: write_transfer(out, setting, rows))
+
+
+@app.command("effort")
+def effort(
+    project: ProjectFolder,
+    out: OutFolder,
+    patients: Annotated[
+        str, typer.Option(metavar="N,N", help="After so many labelled patients a model is trained and measured.")
+    ] = "1,2,3,5,8,12",
+    groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = "Suggested,Random,Painting",
+    goal: Annotated[float, typer.Option(min=0, max=1, help="Test Dice that is to be reached.")] = 0.85,
+    accept: Annotated[float, typer.Option(help="Dice at which the simulated person accepts a mask.")] = 0.9,
+    most_clicks: Annotated[int, typer.Option(help="Clicks on a patient before the rest is painted.")] = 10,
+    jitter: Annotated[float, typer.Option(help="Millimetres (sd) by which a click misses, along each axis.")] = 2.0,
+    pool: Annotated[int, typer.Option(min=1, help="Unlabelled scans that a seed draws, at most.")] = 40,
+    steps_per_run: StepsPerRun = None,
+    minutes_per_run: MinutesPerRun = None,
+    seeds: Seeds = 5,
+    first_seed: FirstSeed = 0,
+    pretrain_steps: PretrainSteps = None,
+    pretrain_minutes: PretrainMinutes = None,
+    test: TestCases = None,
+    preset: Preset = "tiny",
+    settings: ForAll = None,
+    frozen: Frozen = None,
+    device: Device = "auto",
+) -> None:
+    """Count the clicks, strokes and patients of simulated people until a Dice is reached; see limited-data.
+
+    Labels are made in projects below OUT, from masks that are accepted there; PROJECT gives the references.
+    """
+    budget = _budget(steps_per_run, minutes_per_run)
+    first = _pretraining(budget, pretrain_steps, pretrain_minutes)
+    from ..project import Project
+    from ..studies.annotator import Annotator
+    from ..studies.draw import draw_cases
+    from ..studies.effort import STUDY, Effort
+    from ..studies.effort_report import write_effort
+    from ..studies.effort_run import run_effort
+    from ..studies.patients import PatientFile
+    from ..studies.report import Setting
+
+    terms = _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
+    study = Effort(_numbers(patients), pool, goal, Annotator(accept, most_clicks, jitter), terms, first)
+    given = Project.open(project)
+    draw = study.drawn(draw_cases(given, test, validation=0))
+    common = study.common(given, draw, out)
+    journeys = study.journeys(given, draw, common, out / "work")
+    cells = [cell for journey in journeys for cell in journey.cells]
+    setting = Setting(study, draw, common, len(cells), len(given.cases), _settings_file(frozen))
+    labelled = PatientFile(out)
+
+    def events(file: RowFile, stopping: Callable[[], bool]) -> Iterable[EffortEvent]:
+        return run_effort(given, journeys, file, labelled, device=device, stopping=stopping)
+
+    def report(rows: Sequence[Row]) -> Path | None:
+        known = labelled.read()
+        keys = [key for journey in journeys for key in journey.patient_keys]
+        return write_effort(out, setting, rows, [known[key] for key in keys if key in known])
+
+    _carry_out(cells, out, events, report)
 
 
 def _terms(
@@ -212,7 +276,7 @@ def _compare(
     common = study.common(project, draw, out)
     cells = study.cells(draw, common)
     setting = Setting(study, draw, common, len(cells), len(project.cases), _settings_file(frozen))
-    _carry_out(root, cells, out, device, lambda rows: write(out, setting, rows))
+    _carry_out(cells, out, _grid(root, cells, device), lambda rows: write(out, setting, rows))
 
 
 def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:
@@ -223,6 +287,14 @@ def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:
     return BudgetConfig(steps=steps, minutes=minutes)
 
 
+def _pretraining(budget: BudgetConfig, steps: int | None, minutes: float | None) -> BudgetConfig:
+    from ..studies.limited_data import pretraining_budget
+
+    if steps is not None and minutes is not None:
+        raise UserError("give --pretrain-steps or --pretrain-minutes, not both; nothing was started")
+    return pretraining_budget(budget, steps, minutes)
+
+
 def _settings_file(frozen: Path | None) -> str:
     return "the package's own settings file" if frozen is None else frozen.name
 
@@ -231,12 +303,18 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _carry_out(
-    root: Path, cells: Sequence[Cell], out: Path, device: str, report: Callable[[Sequence[Row]], Path | None]
-) -> None:
-    """Run what has no row yet, and write the report after every seed, at the end and when stopped."""
+def _grid(root: Path, cells: Sequence[Cell], device: str) -> Events:
+    """Return what runs these cells in a project."""
     from ..project import Project
     from ..studies.grid import run_grid
+
+    return lambda file, stopping: run_grid(Project.open(root), cells, file, device=device, stopping=stopping)
+
+
+def _carry_out(
+    cells: Sequence[Cell], out: Path, events: Events, report: Callable[[Sequence[Row]], Path | None]
+) -> None:
+    """Run what has no row yet, and write the report after every seed, at the end and when stopped."""
     from ..studies.rows import RowFile
 
     file = RowFile(out)
@@ -246,8 +324,7 @@ def _carry_out(
         return report([known[cell.key] for cell in cells if cell.key in known])
 
     with on_first_signal() as received:
-        events = run_grid(Project.open(root), cells, file, device=device, stopping=lambda: bool(received))
-        _tell(events, write)
+        _tell(events(file, lambda: bool(received)), write)
     written = write()
     for problem in file.problems:
         typer.echo(f"note: {problem}")
@@ -260,8 +337,9 @@ def _carry_out(
         raise typer.Exit(SIGNALLED + received[0])
 
 
-def _tell(events: Iterable[GridEvent], write: Callable[[], Path | None]) -> None:
+def _tell(events: Iterable[EffortEvent], write: Callable[[], Path | None]) -> None:
     """Show a line a run, and a bar within it where there is a terminal."""
+    from ..studies.effort_run import PatientLabelled
     from ..studies.grid import CellBegan, CellScored, RunBegan
     from ..training.events import StepDone
 
@@ -275,6 +353,8 @@ def _tell(events: Iterable[GridEvent], write: Callable[[], Path | None]) -> None
                     seed = cell.seed
                 case RunBegan(cell=cell, run_dir=run):
                     typer.echo(f"training {run.name}: {cell.config.task} on {len(cell.config.train)} cases")
+                case PatientLabelled():
+                    typer.echo(_labelled(event))
                 case CellScored():
                     typer.echo(_line(event))
                 case StepDone():
@@ -287,6 +367,13 @@ def _line(event: CellScored) -> str:
     left = "" if not event.seconds_left else f"; about {duration(event.seconds_left)} left"
     place = f"{row.group}, {row.patients} patient{'s' * (row.patients > 1)}, seed {row.seed}"
     return f"{event.done}/{event.total} {place}: test Dice {scores}{left}"
+
+
+def _labelled(event: PatientLabelled) -> str:
+    patient = event.patient
+    took = f"{patient.clicks} clicks, {patient.strokes} strokes of {patient.slices} slices"
+    reached = f"Dice {dice(patient.before)} to {dice(patient.dice)}"
+    return f"labelled {patient.case}: {patient.group}, patient {patient.place}, seed {patient.seed}: {took}, {reached}"
 
 
 def _measure(measure: str) -> str:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import NullLocator
 
+from ..evaluation.crossed import CrossedInterval
 from ..evaluation.report import Figure, png_of
 from .analysis import Difference, Mean, Rows, Score, patients_of
 from .rows import Point, Row
@@ -48,6 +49,14 @@ class Look:
     below: bool = False
 
 
+@dataclass(frozen=True)
+class Trace:
+    """A line of places with intervals, and thin lines of single seeds."""
+
+    points: tuple[tuple[float, CrossedInterval], ...]
+    seeds: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
 @rc_context(_STYLE)
 def curve_of_means(name: str, caption: str, found: Sequence[Mean], looks: Mapping[Score, Look]) -> Figure:
     """Draw Dice against the number of patients (logarithmic), with intervals, one line a score."""
@@ -62,6 +71,32 @@ def curve_of_means(name: str, caption: str, found: Sequence[Mean], looks: Mappin
         _line(axes, x, middle, np.abs(ends - middle), score.label, looks[score])
     _patients_axis(axes, [mean.patients for mean in found])
     axes.set_ylabel("test Dice")
+    _legend_beside(axes)
+    return Figure(name, caption, png_of(drawing))
+
+
+@rc_context(_STYLE)
+def traces(
+    name: str,
+    caption: str,
+    lines: Mapping[str, Trace],
+    looks: Mapping[str, Look],
+    axes_names: tuple[str, str],
+    level: float | None = None,
+) -> Figure:
+    """Draw lines with intervals; `axes_names` are those of x and y, `level` is marked across."""
+    drawing, axes = _canvas(7.2, 4.2)
+    for label, trace in lines.items():
+        for seed in trace.seeds:
+            axes.plot([x for x, _ in seed], [y for _, y in seed], color=looks[label].colour, linewidth=0.7, alpha=0.35)
+        middle = np.array([interval.mean for _, interval in trace.points])
+        ends = np.array([[interval.low, interval.high] for _, interval in trace.points]).T
+        _line(axes, [x for x, _ in trace.points], middle, np.abs(ends - middle), label, looks[label])
+    if level is not None:
+        axes.axhline(level, color="#1b1f24", linewidth=0.8, linestyle=":")
+    axes.set_xlim(left=0)
+    axes.set_xlabel(axes_names[0])
+    axes.set_ylabel(axes_names[1])
     _legend_beside(axes)
     return Figure(name, caption, png_of(drawing))
 

@@ -43,6 +43,8 @@ class Cell:
         Numbers of simulated clicks it is scored at, where it is interactive.
     start : Cell or None
         The run whose weights it begins with; several cells may share one.
+    labels : dict or None
+        How the labels it learns from were made, as JSON, where they are not those of the project.
     """
 
     study: str
@@ -53,15 +55,18 @@ class Cell:
     test: tuple[str, ...] = ()
     clicks: tuple[int, ...] = (0,)
     start: Cell | None = None
+    labels: Document | None = None
 
     @cached_property
     def document(self) -> Document:
         """All that decides its scores, as JSON."""
+        made = {} if self.labels is None else {"labels": self.labels}
         return {
             "config": bare(self.config),
             "test": list(self.test),
             "clicks": list(self.clicks),
             "start": None if self.start is None else self.start.document,
+            **made,
         }
 
     @cached_property
@@ -113,7 +118,7 @@ class CellScored:
 GridEvent = CellBegan | RunBegan | CellScored | Event
 
 
-class _Stopped(Exception):  # noqa: N818  (a wish, no error)
+class Stopped(Exception):  # noqa: N818  (a wish, no error)
     """The user wants to go on later."""
 
 
@@ -149,14 +154,14 @@ def run_grid(
     """
     known = rows.read()
     waiting = [cell for cell in cells if cell.key not in known]
-    work = _Work(project, rows, device, stopping)
+    work = Work(project, rows, device, stopping)
     done, total = len(cells) - len(waiting), len(cells)
     try:
         for number, cell in enumerate(waiting):
             yield CellBegan(cell, done + number, total, work.pace.left(waiting[number:]))
             row = yield from work.row_of(cell)
             yield CellScored(cell, row, done + number + 1, total, work.pace.left(waiting[number + 1 :]))
-    except _Stopped:
+    except Stopped:
         return
 
 
@@ -166,7 +171,7 @@ def run_of(project: Project, cell: Cell) -> Path | None:
 
 
 @dataclass
-class _Pace:
+class Pace:
     """How long a unit of budget took so far, by group."""
 
     units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -190,20 +195,40 @@ class _Pace:
         return sum(run.budget * rate.get(run.group, everywhere) for run in runs)
 
 
-class _Work:
-    """Trains and scores one cell after the other."""
+class Work:
+    """Trains and scores one cell after the other; raises `Stopped` once `stopping` says so.
 
-    def __init__(self, project: Project, rows: RowFile, device: str, stopping: Callable[[], bool]) -> None:
+    Parameters
+    ----------
+    project : Project
+        Whose cases train; runs become run folders of it.
+    tested : Project or None
+        Whose cases are scored; None: the same.
+    pace : Pace or None
+        What is known of the time cells take.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        rows: RowFile,
+        device: str,
+        stopping: Callable[[], bool],
+        *,
+        tested: Project | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._project, self._rows, self._device, self._stopping = project, rows, device, stopping
+        self._tests_on = tested or project
         self._cases: dict[tuple[str, ...], tuple[ReferenceCase, ...]] = {}
-        self.pace = _Pace()
+        self.pace = pace or Pace()
 
     def row_of(self, cell: Cell) -> Generator[GridEvent, None, Row]:
         """Bring one cell to its row."""
-        run_dir = yield from self._trained(cell)
+        run_dir = yield from self.trained(cell)
         began = time.monotonic()
         report = evaluate_run(
-            run_dir, self._tested(cell), clicks=cell.clicks, device=self._device, progress=lambda _: self._heed()
+            run_dir, self._tested(cell), clicks=cell.clicks, device=self._device, progress=lambda _: self.heed()
         )
         seconds = time.monotonic() - began
         row = self._row(cell, run_dir, report, seconds)
@@ -211,11 +236,11 @@ class _Work:
         self.pace.add(cell, row.cost.seconds + row.cost.validation_seconds + seconds)
         return row
 
-    def _trained(self, cell: Cell) -> Generator[GridEvent, None, Path]:
+    def trained(self, cell: Cell) -> Generator[GridEvent, None, Path]:
         """Train a cell's run to its end, after the run it starts from."""
         run_dir = run_of(self._project, cell)
         if run_dir is None or status(run_dir).state != "finished":
-            start = None if cell.start is None else (yield from self._trained(cell.start))
+            start = None if cell.start is None else (yield from self.trained(cell.start))
             run_dir = run_dir or create_run(self._project, self._config(cell, start))
             yield RunBegan(cell, run_dir)
             yield from self._executed(run_dir)
@@ -230,21 +255,22 @@ class _Work:
         return RunConfig.model_validate({**cell.config.model_dump(), **filled})
 
     def _executed(self, run_dir: Path) -> Iterator[Event]:
-        self._heed()
+        self.heed()
         for event in execute(run_dir):
             if self._stopping():
                 request(run_dir, want="stop")
             yield event
         if status(run_dir).state != "finished":
-            raise _Stopped
+            raise Stopped
 
-    def _heed(self) -> None:
+    def heed(self) -> None:
+        """Raise `Stopped` where the user wants to go on later."""
         if self._stopping():
-            raise _Stopped
+            raise Stopped
 
     def _tested(self, cell: Cell) -> tuple[ReferenceCase, ...]:
         if cell.test not in self._cases:
-            self._cases = {cell.test: remembered(project_cases(self._project, cell.test))}
+            self._cases = {cell.test: remembered(project_cases(self._tests_on, cell.test))}
         return self._cases[cell.test]
 
     def _row(self, cell: Cell, run_dir: Path, report: EvaluationReport, seconds: float) -> Row:

@@ -1,0 +1,206 @@
+"""A simulated person who labels a patient: clicks on what is wrong, then paints the slices that are still wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..evaluation.metrics import dice, mean_of
+from ..guidance.clicks import Click
+from ..guidance.simulate import innermost_points, largest_error
+from ..inference.answer import Answer
+from ..volume import LabelClass, LabelMap, Volume
+
+Labels = NDArray[np.unsignedinteger[Any]]
+_TRIES = 20
+# a prediction below this Dice is not taken over, which in the dock costs nothing
+_USEFUL = 0.5
+
+
+class Answers(Protocol):
+    """What answers clicks, see `InteractiveSession` and `ClicksAlone`."""
+
+    def set_image(self, volume: Volume) -> None:
+        """Take an image in hand."""
+
+    def answer(self, clicks: Sequence[Click], revision: int, current: Labels | None = None) -> Answer:
+        """Answer all clicks on it so far."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A patient as labelled.
+
+    Parameters
+    ----------
+    labels : ndarray of label values, (Z, Y, X)
+        The mask that was accepted.
+    clicks, strokes : int
+        What it took; a stroke is one slice of one structure, painted or wiped.
+    before, dice : float or None
+        Dice of what was predicted and of the accepted mask; None where nothing is there and nothing is marked.
+    """
+
+    labels: Labels
+    clicks: int
+    strokes: int
+    before: float | None
+    dice: float | None
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """How the simulated person works.
+
+    Parameters
+    ----------
+    accept : float
+        Dice with the reference, mean over structures, at which a mask is good enough; in (0, 1].
+    most_clicks : int
+        Clicks after which the person paints.
+    jitter_mm : float
+        Standard deviation along each axis by which a click misses the place it aims at.
+    """
+
+    accept: float = 0.9
+    most_clicks: int = 10
+    jitter_mm: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.accept <= 1 or self.most_clicks < 0 or self.jitter_mm < 0:
+            raise UserError(
+                f"nobody labels with --accept {self.accept:g}, --most-clicks {self.most_clicks} and --jitter "
+                f"{self.jitter_mm:g}; nothing was started; accept lies in (0, 1], the others are not negative"
+            )
+
+    def label(
+        self,
+        desk: Answers,
+        dims: int,
+        volume: Volume,
+        reference: LabelMap,
+        start: Labels,
+        classes: Sequence[LabelClass],
+        rng: np.random.Generator,
+    ) -> Labelled:
+        """Label a patient: click on the largest error until the mask is good enough, then paint.
+
+        A click aims at the innermost point of the largest erroneous region (limited-data paper, section 2.3) and misses
+        it by a Gaussian, never so far that what it says is wrong. What is still not good enough after the last click
+        is painted slice by slice, the most wrong one first, exactly as the reference is.
+
+        Parameters
+        ----------
+        desk : Answers
+            Answers the clicks.
+        dims : int
+            2: errors are looked for, and clicks miss, within axial slices; 3: in the volume.
+        reference : LabelMap
+            Truth, (Z, Y, X); the person sees it, the desk does not.
+        start : ndarray of label values, (Z, Y, X)
+            What is predicted; the mask to begin with, unless its Dice is below 0.5: then it begins empty.
+        rng : numpy.random.Generator
+            Draws by how much clicks miss.
+        """
+        truth = reference.labels
+        before = patient_dice(start, truth, classes)
+        labels = np.zeros_like(start) if before is not None and before < _USEFUL else start.copy()
+        desk.set_image(volume)
+        clicks: list[Click] = []
+        while len(clicks) < self.most_clicks and not self._content(labels, truth, classes):
+            aim = worst_error(labels, truth, classes, dims)
+            clicks.append(self._missed(aim, truth, dims, volume.geometry.spacing_zyx_mm, rng))
+            for region, patch in desk.answer(clicks, len(clicks), labels).patches:
+                labels[region] = patch
+        strokes = self._paint(labels, truth, classes)
+        return Labelled(labels, len(clicks), strokes, before, patient_dice(labels, truth, classes))
+
+    def _content(self, labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> bool:
+        found = patient_dice(labels, truth, classes)
+        return found is None or found >= self.accept
+
+    def _missed(
+        self,
+        aim: Click,
+        truth: Labels,
+        dims: int,
+        spacing_zyx_mm: tuple[float, float, float],
+        rng: np.random.Generator,
+    ) -> Click:
+        """Move a click; it is moved anew where it would leave the image or say what is not true."""
+        for _ in range(_TRIES):
+            offset = rng.normal(0, self.jitter_mm, 3) / spacing_zyx_mm
+            if dims == 2:
+                offset[0] = 0
+            at = np.rint(aim.voxel_zyx + offset).astype(int)
+            voxel: tuple[int, int, int] = tuple(at.tolist())
+            if (at >= 0).all() and (at < truth.shape).all() and (truth[voxel] == aim.label) == aim.inside:
+                return Click(voxel, aim.inside, aim.label)
+        return aim
+
+    def _paint(self, labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> int:
+        """Paint, in place, slices that are not good enough until the patient is; returns how many strokes it took."""
+        strokes = 0
+        for z, value in self._wrong_slices(labels, truth, classes):
+            if self._content(labels, truth, classes):
+                break
+            labels[z][labels[z] == value] = 0
+            labels[z][truth[z] == value] = value
+            strokes += 1
+        return strokes
+
+    def _wrong_slices(self, labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> list[tuple[int, int]]:
+        """Return slice and label value of what is not good enough, most wrong voxels first."""
+        found: list[tuple[int, int, int]] = []
+        for each in classes:
+            now, wanted = labels == each.value, truth == each.value
+            scores = {z: dice(now[z], wanted[z], [1])[1] for z in range(len(now))}
+            wrong = [z for z, score in scores.items() if score is not None and score < self.accept]
+            found += [(-int((now[z] != wanted[z]).sum()), z, each.value) for z in wrong]
+        return [(z, value) for _, z, value in sorted(found)]
+
+
+def painted(reference: LabelMap, classes: Sequence[LabelClass]) -> Labelled:
+    """Label a patient with the brush alone, without a fault: one stroke for each slice of each structure."""
+    return Labelled(reference.labels.copy(), 0, slices_of(reference, classes), None, 1.0)
+
+
+def slices_of(reference: LabelMap, classes: Sequence[LabelClass]) -> int:
+    """Count the axial slices that hold a structure, for each structure."""
+    return sum(int((reference.labels == each.value).any(axis=(1, 2)).sum()) for each in classes)
+
+
+def patient_dice(labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> float | None:
+    """Return the mean Dice over structures; None where none is there and none is marked."""
+    return mean_of(dice(labels, truth, [each.value for each in classes]).values())
+
+
+def worst_error(labels: Labels, truth: Labels, classes: Sequence[LabelClass], dims: int) -> Click:
+    """Point at the innermost voxel of the largest erroneous region of all structures.
+
+    Parameters
+    ----------
+    labels, truth : ndarray of label values, (Z, Y, X)
+        They differ somewhere.
+    dims : int
+        2: a region lies within a slice; 3: in the volume.
+    """
+    found = []
+    for each in classes:
+        now, wanted = labels == each.value, truth == each.value
+        planes = np.flatnonzero((now != wanted).any(axis=(1, 2)))
+        if len(planes):
+            predicted, target = (part[planes] if dims == 2 else part[None] for part in (now, wanted))
+            region, inside, _ = largest_error(torch.from_numpy(predicted), torch.from_numpy(target))
+            sizes = region.flatten(1).sum(dim=1)
+            worst = int(sizes.argmax())
+            point = innermost_points(region[worst : worst + 1])[0][0].tolist()
+            voxel = (int(planes[worst]), *point) if dims == 2 else tuple(point)
+            found.append((int(sizes[worst]), Click(voxel, bool(inside[worst]), each.value)))
+    return max(found, key=lambda each: each[0])[1]
