@@ -12,7 +12,7 @@ from napari_progseg.errors import UserError
 from napari_progseg.geometry import Geometry
 from napari_progseg.gui import annotate
 from napari_progseg.gui.bridge import Preview
-from napari_progseg.gui.saving import journal
+from napari_progseg.gui.edits import journal
 from napari_progseg.gui.startmask import mask_of
 from napari_progseg.placement import describe
 from napari_progseg.volume import LabelClass
