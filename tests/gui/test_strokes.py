@@ -51,7 +51,7 @@ def test_strokes_in_many_slices_are_undone_and_redone_beyond_what_napari_keeps(c
     for state in reversed([before, *states[:-1]]):
         case.undo()
         assert np.array_equal(case.labels, state)
-    for state in states:
+    for _ in states:
         case.redo()
     assert np.array_equal(case.labels, states[-1])
     assert np.array_equal(case.labels_layer.data, states[-1])
