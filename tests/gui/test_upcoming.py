@@ -191,7 +191,7 @@ def test_a_click_ends_the_prediction_that_nobody_asked_for(suggested, engine, pr
 
     begun, ended = threading.Event(), threading.Event()
 
-    def slow(model, volume, progress, cancelled):
+    def slow(model, volume, progress, cancelled, seen=None):
         begun.set()
         while not cancelled():
             ended.wait(0.01)
