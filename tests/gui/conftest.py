@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from napari_progseg.geometry import Geometry
-from napari_progseg.guidance.boxes import clicks_in
+from napari_progseg.gui.edits import journal
+from napari_progseg.gui.past import recover
+from napari_progseg.guidance.boxes import Prompt, clicks_in
 from napari_progseg.project import Project
 from napari_progseg.suggest.choice import open_cases
 from napari_progseg.suggest.suggestion import Suggestion
@@ -264,7 +266,7 @@ def dock(make_napari_viewer_proxy, engine, qtbot):
     viewer.window.add_dock_widget(dock)
     yield dock
     dock.desk.close()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 @pytest.fixture
@@ -272,6 +274,11 @@ def opened(dock, project, qtbot):
     """The dock with case-0 open."""
     open_case(dock, project, qtbot, "case-0")
     return dock
+
+
+def prompts_left(project: Project, case_id: str) -> tuple[Prompt, ...]:
+    """Return the clicks and boxes that stood when a case was last left."""
+    return recover(journal(project, case_id).read(), np.zeros(SHAPE, np.uint8)).history.prompts
 
 
 def open_case(dock, project, qtbot, case_id: str) -> None:

@@ -25,8 +25,8 @@ def adapted(dock, engine, project, qtbot, monkeypatch):
     monkeypatch.setattr(door, "compare_runs", lambda project, before, after, progress: FOUND, raising=False)
     dock.open_project(project.root)
     dock.show_part("Results")
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2 and not dock.desk.runs.live, timeout=5000)
-    qtbot.waitUntil(dock.results.adapted.compare.isEnabled, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2 and not dock.desk.runs.live, timeout=20_000)
+    qtbot.waitUntil(dock.results.adapted.compare.isEnabled, timeout=20_000)
     return dock.results
 
 
@@ -36,20 +36,20 @@ def test_it_compares_on_demand_and_says_what_it_found(adapted, dock, qtbot) -> N
     assert panel.about.text() == "Run 0002 started from run 0001: is it better here?"
     assert not panel.keep.isEnabled()
     panel.compare.click()
-    qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=5000)
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=20_000)
     assert panel.about.text().startswith("Run 0002 is 0.250 better than run 0001 (95 % interval +0.100 to +0.400")
     cells = [[panel.table.item(row, column).text() for column in range(4)] for row in range(2)]
     assert cells == [["case-2", "0.500", "0.750", "+0.250"], ["case-3", "n/a", "0.500", "n/a"]]
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 def test_discarding_deletes_the_new_run_alone(adapted, dock, project, qtbot) -> None:
     panel = adapted.adapted
     panel.compare.click()
-    qtbot.waitUntil(panel.discard.isEnabled, timeout=5000)
+    qtbot.waitUntil(panel.discard.isEnabled, timeout=20_000)
     panel.discard.click()
-    qtbot.waitUntil(lambda: [run.name for run in project.runs()] == ["0001-first"], timeout=5000)
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: [run.name for run in project.runs()] == ["0001-first"], timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert [run.name for run in project.runs()] == ["0001-first"]
     assert not panel.isVisibleTo(adapted)
 
@@ -78,14 +78,14 @@ def test_a_model_of_another_centre_is_adapted_to_the_ticked_patients(
     dock.open_project(project.root)
     dock.show_part("Train")
     page = dock.train
-    qtbot.waitUntil(page.adapt.isEnabled, timeout=5000)
+    qtbot.waitUntil(page.adapt.isEnabled, timeout=20_000)
     learns, checks = page.chosen()
     QTest.mouseClick(page.adapt, LEFT)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     assert not page.adapt.isEnabled()
     assert asked[0][1:5] == (tmp_path, learns, checks, page.minutes.value())
     dock.desk.runs.stop()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 def test_nothing_is_adapted_without_labels_or_without_a_folder(dock, project, qtbot, monkeypatch) -> None:
@@ -94,7 +94,7 @@ def test_nothing_is_adapted_without_labels_or_without_a_folder(dock, project, qt
     monkeypatch.setattr(train.QFileDialog, "getExistingDirectory", lambda *_: "")
     dock.open_project(project.root)
     page = dock.train
-    qtbot.waitUntil(page.adapt.isEnabled, timeout=5000)
+    qtbot.waitUntil(page.adapt.isEnabled, timeout=20_000)
     QTest.mouseClick(page.adapt, LEFT)
     assert not dock.desk.runs.starting
     page.choose_mode("restoration")

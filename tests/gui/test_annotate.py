@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
-from napari_progseg.gui.saving import prompts_left
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.project import CaseState, Project
+
+from .conftest import prompts_left
 
 
 class Mouse(SimpleNamespace):
@@ -31,7 +32,7 @@ def press(layer, voxel, button=1, modifiers=(), moved=0) -> None:
 
 
 def answered(dock, qtbot) -> None:
-    qtbot.waitUntil(lambda: not dock.desk.answerer.answering, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.answerer.answering, timeout=20_000)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def interactive(opened, engine, project, qtbot):
     """The dock with an open case and a finished interactive run."""
     engine.add_run(project, "0001-inter", "interactive")
     opened.desk.runs.refresh()
-    qtbot.waitUntil(lambda: opened.desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: opened.desk.answerer.run is not None, timeout=20_000)
     return opened
 
 
@@ -137,7 +138,7 @@ def test_the_first_model_takes_over_by_itself(opened, engine, project, qtbot) ->
     answered(opened, qtbot)
     engine.add_run(project, "0001-inter", "interactive")
     desk.runs.refresh()
-    qtbot.waitUntil(lambda: desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: desk.answerer.run is not None, timeout=20_000)
     desk.case.add_click((6, 7, 8), True)
     answered(opened, qtbot)
     assert desk.case.source.startswith("run 0001")
@@ -147,7 +148,7 @@ def test_the_first_model_takes_over_by_itself(opened, engine, project, qtbot) ->
 def test_dice_of_a_completed_case_stands_on_the_canvas(interactive, qtbot) -> None:
     desk = interactive.desk
     desk.predict()
-    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
     text = desk.viewer.canvas.overlays.text.text
     assert text.startswith("Dice ")
     assert "left" in text
@@ -159,7 +160,7 @@ def test_dice_of_a_completed_case_stands_on_the_canvas(interactive, qtbot) -> No
 def test_the_agreement_layer_compares_the_shown_slice_only(interactive, qtbot) -> None:
     desk = interactive.desk
     desk.predict()
-    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
     desk.viewer.dims.point = [6 * 3.0, 0, 0]
     desk.tools.set(show_agreement=True)
     shown = np.flatnonzero(desk.case.agreement.layer.data.any(axis=(1, 2)))
@@ -176,8 +177,8 @@ def test_accept_is_saved_and_undoable(interactive, project, qtbot) -> None:
     desk = interactive.desk
     before = desk.case.labels.copy()
     desk.predict()
-    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
-    with qtbot.waitSignal(desk.keeper.saved, timeout=5000):
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
+    with qtbot.waitSignal(desk.keeper.saved, timeout=20_000):
         assert desk.accept()
     stored = Project.open(project.root).labels("case-0")
     assert np.array_equal(stored.labels, desk.case.predicted)
@@ -194,7 +195,7 @@ def test_a_stroke_is_saved_when_idle(opened, project, qtbot) -> None:
     desk = opened.desk
     desk.keeper._timer.setInterval(50)
     desk.viewer.dims.point = [2 * 3.0, 0, 0]
-    with qtbot.waitSignal(desk.keeper.saved, timeout=5000):
+    with qtbot.waitSignal(desk.keeper.saved, timeout=20_000):
         paint(desk.case, 2)
     assert Project.open(project.root).labels("case-0").labels[2, 3, 3] == 2
 
@@ -227,41 +228,41 @@ def test_strokes_clicks_and_accept_are_undone_in_order(interactive, qtbot) -> No
     assert case.labels[2, 3, 3] == 2
     case.undo()
     assert case.labels[2, 3, 3] == 0
-    qtbot.waitUntil(lambda: not desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not desk.background.busy, timeout=20_000)
 
 
 def test_leaving_a_case_saves_it_and_its_clicks_come_back(opened, project, qtbot) -> None:
-    from napari_progseg.gui.saving import journal
+    from napari_progseg.gui.edits import journal
 
     desk = opened.desk
     desk.viewer.dims.point = [2 * 3.0, 0, 0]
     paint(desk.case, 2)
     desk.case.add_click((5, 7, 8), False)
     opened.open_case("case-1")
-    qtbot.waitUntil(lambda: desk.case is not None and desk.case.id == "case-1", timeout=5000)
-    qtbot.waitUntil(lambda: not desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case is not None and desk.case.id == "case-1", timeout=20_000)
+    qtbot.waitUntil(lambda: not desk.background.busy, timeout=20_000)
     assert [layer.name for layer in desk.viewer.layers if "case-0" in layer.name] == []
     assert Project.open(project.root).labels("case-0").labels[2, 3, 3] == 2
     assert prompts_left(project, "case-0") == (Click((5, 7, 8), False, 1),)
-    assert [record["edit"] for record in journal(project, "case-0").read()] == ["stroke", "click"]
+    assert [record["edit"] for record in journal(project, "case-0").read() if "edit" in record] == ["stroke", "click"]
     opened.open_case("case-0")
-    qtbot.waitUntil(lambda: desk.case.id == "case-0", timeout=5000)
+    qtbot.waitUntil(lambda: desk.case.id == "case-0", timeout=20_000)
     assert len(desk.case.click_layer.layer.data) == 1
 
 
 def test_completing_an_unlabelled_case_makes_it_a_training_case(dock, project, qtbot) -> None:
     desk = dock.desk
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.patients.table.rows[3].image is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.patients.table.rows[3].image is not None, timeout=20_000)
     dock.open_case("case-3")
-    qtbot.waitUntil(lambda: desk.case is not None, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case is not None, timeout=20_000)
     desk.viewer.dims.point = [2 * 3.0, 0, 0]
     paint(desk.case, 1)
-    with qtbot.waitSignal(desk.keeper.saved, timeout=5000):
+    with qtbot.waitSignal(desk.keeper.saved, timeout=20_000):
         dock.annotate.completed.click()
     assert desk.state_of("case-3") is CaseState.COMPLETED
     row = dock.patients.table.rows[3]
-    qtbot.waitUntil(lambda: row.labels is not None and row.labels.label_values == (1,), timeout=5000)
+    qtbot.waitUntil(lambda: row.labels is not None and row.labels.label_values == (1,), timeout=20_000)
     assert dock.train.picker.list.count() == 4
     assert not dock.annotate.completed.isEnabled()
 
@@ -281,7 +282,7 @@ def test_removed_layers_come_back_when_they_are_needed(interactive, qtbot) -> No
     interactive.desk.tools.set(tool="paint")
     case.pick_tool()
     assert layers.selection.active.name == "mine"
-    qtbot.waitUntil(lambda: not interactive.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not interactive.desk.background.busy, timeout=20_000)
 
 
 def test_removing_the_image_closes_the_case(opened) -> None:

@@ -32,8 +32,8 @@ def meter(dock, engine, project, qtbot):
     engine.add_run(project, "0001-inter", "interactive")
     dock.open_project(project.root)
     dock.show_part("Results")
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 1 and not dock.desk.runs.live, timeout=5000)
-    qtbot.waitUntil(dock.results.meter.measure.isEnabled, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 1 and not dock.desk.runs.live, timeout=20_000)
+    qtbot.waitUntil(dock.results.meter.measure.isEnabled, timeout=20_000)
     return dock.results.meter
 
 
@@ -53,13 +53,13 @@ def test_it_measures_on_demand_and_keeps_the_result_with_the_run(meter, dock, pr
     assert not meter.plot.isVisibleTo(dock)
     assert meter.about.text().endswith("Not measured yet.")
     QTest.mouseClick(meter.measure, LEFT)
-    qtbot.waitUntil(lambda: meter.table.rowCount() == 3, timeout=5000)
+    qtbot.waitUntil(lambda: meter.table.rowCount() == 3, timeout=20_000)
     assert cells(meter.table) == [["left", "0.500", "0.750"], ["right", "0.250", "n/a"], ["mean", "0.375", "0.750"]]
     assert meter.plot.isVisibleTo(dock)
     assert "with so many simulated clicks on each slice that holds the structure." in meter.about.text()
     assert kept(project.runs()[0]) == report()
     assert meter.measure.text() == "Measure clicks again"
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 def test_a_result_of_an_earlier_day_is_there_and_names_an_older_step(meter, dock, project) -> None:
@@ -87,7 +87,7 @@ def test_it_can_be_cancelled_from_the_row_of_jobs(meter, dock, project, qtbot, m
     job.give_up()
     assert meter.measure.isEnabled()
     go.set()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert kept(project.runs()[0]) is None
 
 
@@ -99,14 +99,14 @@ def test_without_held_out_patients_it_says_so(meter, dock, qtbot, monkeypatch) -
 
     monkeypatch.setattr(door, "measure_run", measure)
     meter.measure.click()
-    qtbot.waitUntil(lambda: dock.banner.isVisibleTo(dock), timeout=5000)
+    qtbot.waitUntil(lambda: dock.banner.isVisibleTo(dock), timeout=20_000)
     assert dock.banner.label.text() == "no patient is held out"
-    qtbot.waitUntil(meter.measure.isEnabled, timeout=5000)
+    qtbot.waitUntil(meter.measure.isEnabled, timeout=20_000)
 
 
 def test_it_is_hidden_for_runs_that_take_no_clicks(dock, engine, project, qtbot) -> None:
     engine.add_run(project, "0001-segm", "segmentation")
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 1, timeout=20_000)
     assert not dock.results.meter.isVisibleTo(dock.results)
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)

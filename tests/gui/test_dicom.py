@@ -17,11 +17,11 @@ def test_a_mask_of_a_dicom_series_lies_on_its_grid(dock, engine, shared_data, tm
     case = dock.desk.project.cases[0].id
     engine.add_run(dock.desk.project, "0001-inter", "interactive")
     dock.desk.runs.refresh()
-    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=20_000)
     dock.open_case(case)
     qtbot.waitUntil(lambda: dock.desk.case is not None, timeout=60_000)
     dock.desk.case.add_click((7, 100, 100), True)
-    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.case.has_prediction, timeout=20_000)
     with qtbot.waitSignal(dock.desk.keeper.saved, timeout=60_000):
         dock.desk.accept()
 

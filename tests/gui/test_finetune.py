@@ -44,13 +44,13 @@ def test_it_says_what_it_would_do_then_what_that_takes(page, dock, engine, qtbot
 def test_one_press_trains_what_the_sentence_says(page, dock, engine, qtbot) -> None:
     qtbot.waitUntil(lambda: FIGURES in page.sentence.text(), timeout=60_000)
     qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     config = engine.started[0]
     assert (config.task, config.init, len(config.train), len(config.validation)) == ("interactive", None, 2, 1)
     assert config.budget.minutes == 5
     assert not page.button.isEnabled()
     dock.desk.runs.stop()
-    qtbot.waitUntil(lambda: not dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.runs.live, timeout=20_000)
     idle(dock, qtbot)
 
 
@@ -58,7 +58,7 @@ def test_without_labels_it_says_what_to_do_first(page, dock, engine, project, qt
     for case in project.completed:
         dock.desk.project.set_state(case.id, CaseState.IN_PROGRESS)
     dock.desk.cases_changed.emit()
-    qtbot.waitUntil(lambda: "nothing to fine-tune on" in page.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "nothing to fine-tune on" in page.sentence.text(), timeout=20_000)
     assert not page.button.isEnabled()
     idle(dock, qtbot)
 
@@ -79,5 +79,5 @@ def test_a_dry_run_ends_when_it_is_no_longer_on_screen(dock, engine, project, qt
     qtbot.waitUntil(began.is_set, timeout=60_000)
     assert dock.train.fine_tune.button.isEnabled()
     dock.show_part("Patients")
-    qtbot.waitUntil(ended.is_set, timeout=5000)
+    qtbot.waitUntil(ended.is_set, timeout=20_000)
     idle(dock, qtbot)

@@ -17,8 +17,8 @@ def shown(dock, engine, project, qtbot, write_run):
             engine.configs[run.name] = _config(run)
         dock.open_project(project.root)
         dock.show_part("Results")
-        qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == len(patients), timeout=5000)
-        qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+        qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == len(patients), timeout=20_000)
+        qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
         return dock.results.how_many
 
     return show
@@ -53,5 +53,5 @@ def test_from_four_on_there_is_a_band_with_its_past_error(shown, dock) -> None:
 
 def test_without_any_run_it_is_hidden(dock, project, qtbot) -> None:
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert not dock.results.how_many.isVisibleTo(dock.results)

@@ -46,28 +46,28 @@ def slow(dock, monkeypatch):
 def test_a_long_job_is_shown_with_progress_and_time_left(dock, slow, qtbot) -> None:
     got = []
     dock.desk.background.start("slow", telling(slow), got.append, text="Doing something slow…")
-    qtbot.waitUntil(lambda: slow.told == [0.25, 0.5], timeout=5000)
+    qtbot.waitUntil(lambda: slow.told == [0.25, 0.5], timeout=20_000)
     dock.jobs.refresh()
     assert dock.jobs.isVisibleTo(dock)
     assert dock.jobs.text.text() == "Doing something slow…"
     assert dock.jobs.bar.value() == 50
     assert dock.jobs.left.text().endswith(" s left")
     slow.go.set()
-    qtbot.waitUntil(lambda: got == ["done"], timeout=5000)
-    qtbot.waitUntil(lambda: not dock.jobs.isVisibleTo(dock), timeout=5000)
+    qtbot.waitUntil(lambda: got == ["done"], timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.jobs.isVisibleTo(dock), timeout=20_000)
 
 
 def test_cancel_ends_the_work_where_it_tells_its_progress_and_tells_its_owner(dock, slow, qtbot) -> None:
     got, ended = [], []
     dock.desk.background.start("slow", telling(slow), got.append, lambda: ended.append(True), "Slow…")
-    qtbot.waitUntil(lambda: slow.told == [0.25, 0.5], timeout=5000)
+    qtbot.waitUntil(lambda: slow.told == [0.25, 0.5], timeout=20_000)
     dock.jobs.refresh()
     QTest.mouseClick(dock.jobs.cancel, LEFT)
     assert ended == [True]
     assert dock.jobs.job is None or dock.jobs.job.text != "Slow…"
     slow.go.set()
-    qtbot.waitUntil(lambda: slow.ended, timeout=5000)
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: slow.ended, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert slow.told == [0.25, 0.5]
     assert got == []
     assert ended == [True], "told once"
@@ -82,14 +82,14 @@ def test_the_newest_of_several_is_shown_and_the_others_counted(dock, slow, qtbot
     dock.jobs.refresh()
     assert dock.jobs.text.text() == "Work 0…"
     slow.go.set()
-    qtbot.waitUntil(lambda: not background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not background.busy, timeout=20_000)
 
 
 def test_short_work_and_saving_are_not_offered_for_cancelling(dock, slow, qtbot) -> None:
     dock.desk.background.start("saving", telling(slow))
     assert dock.desk.background.shown == () or all(job.text for job in dock.desk.background.shown)
     slow.go.set()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 def test_the_row_keeps_its_place_when_nothing_runs(dock) -> None:
@@ -111,6 +111,6 @@ def test_making_a_project_can_be_cancelled_and_leaves_nothing(dock, cohort, qtbo
     job.give_up()
     assert dock.desk.busy == ""
     go.set()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert dock.desk.project is None
     assert not (cohort / "made").exists()

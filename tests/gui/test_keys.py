@@ -95,7 +95,7 @@ def test_brackets_set_the_width_of_clicks_until_a_model_answers(opened, engine, 
     assert tools.sigma_mm == 2.0
     engine.add_run(project, "0001-inter", "interactive")
     opened.desk.runs.refresh()
-    qtbot.waitUntil(lambda: opened.desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: opened.desk.answerer.run is not None, timeout=20_000)
     with qtbot.waitSignal(opened.desk.said) as said:
         press(opened, "]")
     assert "the model that answers has learned it" in said.args[0]

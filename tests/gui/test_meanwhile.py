@@ -19,7 +19,7 @@ def page(dock, engine, project, qtbot):
     project.save_labels("case-3", project.labels("case-0"))
     engine.add_run(project, "0001-clicks", "interactive")
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=20_000)
     return dock.train.fine_tune
 
 
@@ -29,10 +29,10 @@ def complete(dock, case: str = "case-3") -> None:
 
 
 def finish(dock, engine, qtbot) -> None:
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     engine.states[dock.desk.runs.run.name] = "finished"
     said = dock.train.fine_tune.said
-    qtbot.waitUntil(lambda: not engine.judgements and "Comparing" not in said.text(), timeout=5000)
+    qtbot.waitUntil(lambda: not engine.judgements and "Comparing" not in said.text(), timeout=20_000)
     idle(dock, qtbot)
 
 
@@ -52,7 +52,7 @@ def test_a_better_model_is_offered_and_answers_only_once_it_is_taken(page, dock,
     engine.judgements = [BETTER]
     page.switch.click()
     complete(dock)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     assert (engine.started[0].name, engine.started[0].budget.minutes) == ("update", 2)
     finish(dock, engine, qtbot)
     assert dock.offer.isVisibleTo(dock)
@@ -99,7 +99,7 @@ def test_it_never_shows_its_predictions_and_leaves_the_form_alone(page, dock, en
     dock.train.choose_mode("segmentation")
     page.switch.click()
     complete(dock)
-    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.state == "running", timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.state == "running", timeout=20_000)
     assert not [preview for _, _, preview in engine.requests if preview]
     assert dock.train.chosen_mode.key == "segmentation"
     engine.judgements = [WORSE]
@@ -110,12 +110,12 @@ def test_it_waits_for_the_run_that_is_going_on(page, dock, engine, project, qtbo
     engine.judgements = [WORSE]
     own = engine.add_run(project, "0002-mine", "segmentation", "running")
     dock.desk.runs.refresh()
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     page.switch.click()
     complete(dock)
     assert not engine.started
     engine.states[own.name] = "finished"
-    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.beside, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.beside, timeout=20_000)
     finish(dock, engine, qtbot)
     assert len(engine.started) == 1
 
@@ -126,7 +126,7 @@ def test_an_offer_is_made_again_after_a_restart_once_the_switch_is_on(page, dock
     run = engine.add_run(project, "0002-update", "interactive")
     write_offer(run, BETTER.model_copy(update={"start": "0001-clicks"}))
     dock.desk.runs.refresh()
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2, timeout=20_000)
     assert not dock.offer.isVisibleTo(dock)
     assert dock.desk.answerer.run.name == "0001-clicks"
     page.switch.click()
@@ -143,6 +143,6 @@ def test_a_refusal_is_said_beside_the_switch(page, dock, engine, qtbot, monkeypa
     monkeypatch.setattr(door, "start_update", refused)
     page.switch.click()
     complete(dock)
-    qtbot.waitUntil(lambda: "no completed case is left" in page.said.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "no completed case is left" in page.said.text(), timeout=20_000)
     assert not dock.banner.isVisibleTo(dock)
     idle(dock, qtbot)

@@ -41,11 +41,11 @@ def with_restoration(engine, project, number: int = 1) -> Path:
 def opened_project(dock, project, qtbot, runs: int = 0) -> None:
     assert dock.open_project(project.root)
     dock.show_part("Train")
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == runs and not dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == runs and not dock.desk.runs.live, timeout=20_000)
 
 
 def ended(dock, qtbot) -> None:
-    qtbot.waitUntil(lambda: not dock.desk.runs.live and not dock.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.desk.runs.live and not dock.desk.background.busy, timeout=20_000)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -54,12 +54,12 @@ def test_a_mode_is_started_watched_paused_and_stopped(dock, engine, project, qtb
     opened_project(dock, project, qtbot, 1)
     choose(dock, mode)
     press(dock.train.start)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     config = engine.started[0]
     assert mode_of(config) is MODES[mode]
     assert config.name == mode
     assert config.init == (str(restored) if mode == "progressive" else None)
-    qtbot.waitUntil(lambda: dock.desk.runs.feed.step == 40, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.feed.step == 40, timeout=20_000)
     assert MODES[mode].short in dock.footer.text.text()
     assert dock.train.mode.currentData() == mode
     press(dock.train.pause)
@@ -111,7 +111,7 @@ def test_the_button_in_the_patients_part_learns_from_all_scans(dock, engine, pro
     dock.train.choose_mode("restoration")
     dock.train.picker.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     press(learn.button)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     config = engine.started[0]
     assert (config.task, config.train, config.validation) == (
         "restoration",
@@ -133,7 +133,7 @@ def test_the_button_needs_a_project_and_waits_for_other_runs(dock, engine, proje
     assert not learn.button.isEnabled()
     engine.add_run(project, "0001-inter", "interactive", "running")
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
     assert not learn.button.isEnabled()
     assert learn.about.text() == "Possible once run 0001 has ended."
     engine.states["0001-inter"] = "finished"
@@ -148,7 +148,7 @@ def test_progressive_without_a_restoration_run_says_what_to_press_first(dock, en
     assert "Press “Learn from all scans” in the Patients tab first." in dock.train.sentence.text()
     with_restoration(engine, project, 2)
     dock.desk.runs.refresh()
-    qtbot.waitUntil(dock.train.start.isEnabled, timeout=5000)
+    qtbot.waitUntil(dock.train.start.isEnabled, timeout=20_000)
     assert dock.train.sentence.text().startswith("Start from run 0002 (learned from 1 scan), then learn to turn clicks")
 
 
@@ -205,7 +205,7 @@ def test_what_a_live_run_started_from_is_shown_and_cannot_be_changed(dock, engin
     engine.add_configured(project, "0002-progressive", config, "running")
     engine.events["0002-progressive"].insert(0, Said("from 0001-restoration: 61 of 63 tensors carried over"))
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.step == 40, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.step == 40, timeout=20_000)
     assert dock.train.mode.currentData() == "progressive"
     assert dock.train.begin.currentText().startswith("0001 · restoration")
     for part in (dock.train.mode, dock.train.begin, dock.train.minutes, dock.train.picker):
@@ -286,7 +286,7 @@ def test_the_three_pictures_are_those_of_the_file(dock, engine, project, qtbot) 
     engine.add_triplet(run, "case-1", 20)
     newest = engine.add_triplet(run, "case-2", 40)
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.desk.runs.triplet is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.triplet is not None, timeout=20_000)
     view = dock.train.triplet
     assert not view.isHidden()
     assert [label.text() for label in view.names] == ["original", "distorted", "restored"]
@@ -300,9 +300,9 @@ def test_the_three_pictures_are_those_of_the_file(dock, engine, project, qtbot) 
 def test_a_restoring_run_is_asked_for_the_case_on_screen_or_else_its_first(dock, engine, project, qtbot) -> None:
     run = engine.add_run(project, "0001-restoration", "restoration", "running")
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: (run.name, None, "case-0") in engine.requests, timeout=5000)
+    qtbot.waitUntil(lambda: (run.name, None, "case-0") in engine.requests, timeout=20_000)
     dock.open_case("case-3")
-    qtbot.waitUntil(lambda: (run.name, None, "case-3") in engine.requests, timeout=5000)
+    qtbot.waitUntil(lambda: (run.name, None, "case-3") in engine.requests, timeout=20_000)
     engine.states[run.name] = "finished"
     ended(dock, qtbot)
     assert [case for _, _, case in engine.requests][-1] == "case-3"
@@ -341,7 +341,7 @@ def test_only_the_mode_that_restores_has_pictures(dock, project, qtbot) -> None:
 def test_a_restoring_run_shows_its_error_and_no_dice(dock, engine, project, qtbot) -> None:
     run = engine.add_run(project, "0001-restoration", "restoration", "running")
     dock.open_project(project.root)
-    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.step == 40, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.live and dock.desk.runs.feed.step == 40, timeout=20_000)
     error = np.mean([1 / n for n in range(31, 41)])
     text = dock.footer.text.text()
     assert text.startswith("run 0001 · restoration · step 40 · error 0.0")
@@ -355,7 +355,7 @@ def test_a_restoring_run_shows_its_error_and_no_dice(dock, engine, project, qtbo
     engine.states[run.name] = "finished"
     ended(dock, qtbot)
     dock.desk.runs.attach(engine.add_run(project, "0002-segm", "segmentation"))
-    qtbot.waitUntil(lambda: dock.desk.runs.feed.ended, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.runs.feed.ended, timeout=20_000)
     assert not curves.dice.isHidden()
     assert curves.loss.getPlotItem().getAxis("left").labelText == "loss"
     assert abs(curves.sizeHint().height() - height) <= 1
@@ -366,7 +366,7 @@ def test_a_restoring_run_is_no_model_to_use(opened, engine, project, qtbot) -> N
     with_restoration(engine, project, 2)
     opened.desk.runs.refresh()
     results = opened.results
-    qtbot.waitUntil(lambda: results.runs.rowCount() == 2, timeout=5000)
+    qtbot.waitUntil(lambda: results.runs.rowCount() == 2, timeout=20_000)
     assert [results.runs.item(row, 1).text() for row in (0, 1)] == ["restoration", "automatic"]
     assert results.runs.item(0, 4).text() == "–"
     results.runs.selectRow(0)

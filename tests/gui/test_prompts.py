@@ -8,10 +8,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtTest import QTest
 
-from napari_progseg.gui.saving import prompts_left
 from napari_progseg.gui.sketch import camera
 from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
+
+from .conftest import prompts_left
 
 SPACING = (3.0, 1.0, 1.0)
 SAGITTAL, AXIAL = (2, 0, 1), (0, 1, 2)

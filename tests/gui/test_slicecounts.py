@@ -49,10 +49,10 @@ def test_doubts_follow_answers_and_travel_back_exactly() -> None:
     after = before.copy()
     after[2:4, 1:5, 2:6] = rng.random((2, 4, 4)) > 0.9
     region = (slice(2, 4), slice(1, 5), slice(2, 6))
-    box = doubts.put(region, after[region])
-    assert box is not None
+    boxes = doubts.put(region, after[region])
+    assert boxes
     assert [each.tolist() for each in doubts.counts.along] == sums(after)
-    doubts.travel([box], back=True)
+    doubts.travel(boxes, back=True)
     assert [each.tolist() for each in doubts.counts.along] == sums(before)
-    doubts.travel([box], back=False)
+    doubts.travel(boxes, back=False)
     assert [each.tolist() for each in doubts.counts.along] == sums(after)

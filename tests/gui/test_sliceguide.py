@@ -77,7 +77,7 @@ def unlabelled(dock, engine, project, qtbot):
     dock.open_project(project.root)
     dock.open_case("case-3")
     qtbot.waitUntil(lambda: dock.desk.case is not None, timeout=10_000)
-    qtbot.waitUntil(lambda: dock.desk.answerer.predictor is not None, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.answerer.predictor is not None, timeout=20_000)
     return dock
 
 
@@ -90,22 +90,22 @@ def test_before_a_prediction_it_says_what_to_do(unlabelled) -> None:
 def test_without_a_reference_it_shows_doubts_and_says_so(unlabelled, qtbot) -> None:
     guide = unlabelled.annotate.slices
     unlabelled.desk.predict()
-    qtbot.waitUntil(lambda: unlabelled.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: unlabelled.desk.case.has_prediction, timeout=20_000)
     assert guide.about.text().startswith("No reference, so this is no error:")
     assert np.flatnonzero(guide.strip.totals).tolist() == [6]
-    qtbot.waitUntil(lambda: not unlabelled.desk.background.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not unlabelled.desk.background.busy, timeout=20_000)
 
 
 def test_an_answer_takes_doubts_away_and_undo_brings_them_back(unlabelled, qtbot) -> None:
     desk, strip = unlabelled.desk, unlabelled.annotate.slices.strip
     desk.predict()
-    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
     from napari_progseg.gui import engine as door
 
     plane = (slice(6, 7), slice(0, 20), slice(0, 16))
     type(door.make_session(None)).doubts = ((plane, np.zeros((1, 20, 16), bool)),)
     desk.case.add_click((6, 7, 8), True)
-    qtbot.waitUntil(lambda: not desk.answerer.answering, timeout=5000)
+    qtbot.waitUntil(lambda: not desk.answerer.answering, timeout=20_000)
     assert not strip.totals.any()
     desk.case.undo()
     assert np.flatnonzero(strip.totals).tolist() == [6]
@@ -116,7 +116,7 @@ def test_an_answer_takes_doubts_away_and_undo_brings_them_back(unlabelled, qtbot
 def test_a_mask_from_elsewhere_has_no_doubts(unlabelled, qtbot) -> None:
     desk = unlabelled.desk
     desk.predict()
-    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
     desk.case.start_from(np.ones(desk.case.labels.shape, np.uint8), "elsewhere")
     assert unlabelled.annotate.slices.about.text().startswith("No reference. “Predict")
     assert not unlabelled.annotate.slices.worst.isEnabled()

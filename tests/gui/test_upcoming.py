@@ -36,7 +36,7 @@ def suggested(dock, project, qtbot):
 
 
 def found(dock, qtbot) -> None:
-    qtbot.waitUntil(lambda: not dock.upcoming.looking, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.upcoming.looking, timeout=20_000)
 
 
 def press_key(dock, key: str) -> None:
@@ -47,7 +47,7 @@ def press_key(dock, key: str) -> None:
 
 
 def on_screen(dock, qtbot, case_id: str) -> None:
-    qtbot.waitUntil(lambda: dock.desk.case is not None and dock.desk.case.id == case_id, timeout=5000)
+    qtbot.waitUntil(lambda: dock.desk.case is not None and dock.desk.case.id == case_id, timeout=20_000)
 
 
 def click(button) -> None:
@@ -115,7 +115,7 @@ def test_uncertainty_waits_for_a_model_and_asks_the_newest(suggested, engine, pr
     assert not line.open.isEnabled()
     engine.add_run(project, "0001-first", "segmentation")
     suggested.desk.runs.refresh()
-    qtbot.waitUntil(lambda: ("uncertain", "0001-first") in engine.searches, timeout=5000)
+    qtbot.waitUntil(lambda: ("uncertain", "0001-first") in engine.searches, timeout=20_000)
     found(suggested, qtbot)
     assert "by uncertain" in line.sentence.text()
 
@@ -126,7 +126,7 @@ def test_completing_a_patient_looks_again_and_never_suggests_it(suggested, engin
     case = suggested.desk.case
     case.labels_layer.data_setitem((np.array([2]), np.array([3]), np.array([3])), 1)
     click(suggested.annotate.completed)
-    qtbot.waitUntil(lambda: len(engine.searches) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(engine.searches) == 2, timeout=20_000)
     found(suggested, qtbot)
     assert suggested.desk.state_of("case-5") is CaseState.COMPLETED
     assert suggested.upcoming.coming.case == "case-4"
@@ -149,9 +149,9 @@ def test_a_search_can_be_stopped_and_started_again(dock, project, monkeypatch, q
     monkeypatch.setattr(door, "suggest_cases", slow)
     dock.open_project(project.root)
     line = dock.patients.next
-    qtbot.waitUntil(lambda: running.is_set() and "40 %" in line.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: running.is_set() and "40 %" in line.sentence.text(), timeout=20_000)
     click(line.again)
-    qtbot.waitUntil(stopped.is_set, timeout=5000)
+    qtbot.waitUntil(stopped.is_set, timeout=20_000)
     assert line.sentence.text() == "No suggestion yet."
     monkeypatch.setattr(door, "suggest_cases", quick)
     click(line.again)
@@ -175,10 +175,10 @@ def test_what_goes_wrong_is_said_in_the_line_and_nowhere_else(dock, project, mon
 def test_the_next_patient_is_predicted_without_a_click_and_its_labels_stay(suggested, engine, project, qtbot) -> None:
     engine.add_run(project, "0001-first", "segmentation")
     suggested.desk.runs.refresh()
-    qtbot.waitUntil(lambda: suggested.desk.answerer.predictor is not None, timeout=5000)
+    qtbot.waitUntil(lambda: suggested.desk.answerer.predictor is not None, timeout=20_000)
     click(suggested.patients.next.open)
     on_screen(suggested, qtbot, "case-5")
-    qtbot.waitUntil(lambda: suggested.desk.case.has_prediction, timeout=5000)
+    qtbot.waitUntil(lambda: suggested.desk.case.has_prediction, timeout=20_000)
     assert suggested.desk.case.predicted.any()
     assert not suggested.desk.case.labels.any()
     suggested.open_case("case-3")
@@ -191,7 +191,7 @@ def test_a_click_ends_the_prediction_that_nobody_asked_for(suggested, engine, pr
 
     begun, ended = threading.Event(), threading.Event()
 
-    def slow(model, volume, progress, cancelled):
+    def slow(model, volume, progress, cancelled, seen=None):
         begun.set()
         while not cancelled():
             ended.wait(0.01)
@@ -201,14 +201,14 @@ def test_a_click_ends_the_prediction_that_nobody_asked_for(suggested, engine, pr
     monkeypatch.setattr(door, "predict_volume", slow)
     engine.add_run(project, "0001-clicks", "interactive")
     suggested.desk.runs.refresh()
-    qtbot.waitUntil(lambda: suggested.desk.answerer.run is not None, timeout=5000)
+    qtbot.waitUntil(lambda: suggested.desk.answerer.run is not None, timeout=20_000)
     click(suggested.annotate.next)
     on_screen(suggested, qtbot, "case-5")
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set, timeout=20_000)
     case = suggested.desk.case
     case.add_click((5, 7, 8), True)
-    qtbot.waitUntil(ended.is_set, timeout=5000)
-    qtbot.waitUntil(lambda: case.has_prediction and not suggested.desk.answerer.answering, timeout=5000)
+    qtbot.waitUntil(ended.is_set, timeout=20_000)
+    qtbot.waitUntil(lambda: case.has_prediction and not suggested.desk.answerer.answering, timeout=20_000)
     assert (case.predicted != 0).sum() == 16
 
 

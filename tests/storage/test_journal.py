@@ -114,6 +114,20 @@ def test_a_killed_append_loses_no_acknowledged_record(tmp_path: Path, kill_at_ea
     kill_at_each_call(prepare, "for n in range(2): journal.append({'n': n})", tmp_path, check)
 
 
+def test_a_journal_is_rewritten_as_a_whole_or_not_at_all(tmp_path: Path, fail_at_each_call: Any) -> None:
+    journal = Journal(tmp_path / "edits.jsonl", durable=True)
+
+    def prepare() -> None:
+        journal.path.unlink(missing_ok=True)
+        journal.extend([{"n": 0}, {"n": 1}], synced=False)
+        journal.sync()
+
+    def check(succeeded: bool) -> None:
+        assert journal.read() == ([{"both": 2}] if succeeded else [{"n": 0}, {"n": 1}])
+
+    fail_at_each_call(prepare, lambda: journal.rewrite([{"both": 2}]), check, CannotWriteError)
+
+
 def test_the_reserved_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="crc"):
         Journal(tmp_path / "x.jsonl").append({"crc": 1})

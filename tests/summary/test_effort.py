@@ -50,3 +50,21 @@ def test_a_line_or_a_box_is_one_act_however_many_clicks_it_gives() -> None:
     records = [{"edit": "line", "clicks": [{}] * 5}, {"edit": "box", "clicks": [{}] * 6}, {"edit": "box", "clicks": []}]
     effort = effort_of("a", records)
     assert (effort.clicks, effort.others) == (2, 1)
+
+
+def test_shortened_steps_count_alike_and_other_news_not_at_all() -> None:
+    edits = [
+        {"time": "2026-01-05T10:00:00+00:00", "edit": "click", "clicks": [{}]},
+        {"time": "2026-01-05T10:00:10+00:00", "edit": "stroke"},
+        {"time": "2026-01-05T10:00:20+00:00", "edit": "click", "clicks": []},
+        {"time": "2026-01-05T10:00:30+00:00", "edit": "line", "clicks": [{}] * 3},
+        {"time": "2026-01-05T10:00:40+00:00", "edit": "accept", "source": "run 0001"},
+    ]
+    counts = [1, 1, 0, 3, 3]
+    short = [
+        {k: v for k, v in edit.items() if k != "clicks"} | {"count": n} for edit, n in zip(edits, counts, strict=True)
+    ]
+    saved = {"time": "2026-01-05T10:01:20+00:00", "labels": "saved", "step": 5, "fingerprint": "00"}
+    expected = effort_of("a", edits)
+    assert (expected.clicks, expected.strokes, expected.others, expected.seconds) == (2, 1, 1, 40.0)
+    assert effort_of("a", [*short[:2], {"note": "predicted"}, {"kept": "stroke"}, *short[2:], saved]) == expected

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import layers
+from .box import Region
 from .compare import LARGE_VOXELS, agreement
-from .history import Region
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

@@ -15,10 +15,11 @@ from ..guidance.boxes import Prompt
 from ..volume import Volume
 from . import engine
 from .background import Background, Flag, Job, Problem
+from .box import Region
 from .case import OpenCase
 from .compare import Tally
 from .doubts import Doubts
-from .history import Entry, Region
+from .history import Entry
 from .wording import CLICKS_ALONE, source_text
 
 _PROGRESS_MS = 150
@@ -140,12 +141,10 @@ class Answerer(QObject):
         if self._waiting is not None or request.prompts != request.case.history.prompts or request.case.closed:
             return
         for region, labels in reply.patches:
-            box = request.case.put(region, labels)
-            if box is not None:
-                request.entry.boxes.append(box)
+            request.entry.boxes += request.case.put(region, labels)
         if request.case.doubts is not None:
-            changed = (request.case.doubts.put(region, unsure) for region, unsure in reply.doubts)
-            request.entry.doubts += [box for box in changed if box is not None]
+            for region, unsure in reply.doubts:
+                request.entry.doubts += request.case.doubts.put(region, unsure)
         self.source, self.seconds = reply.source, reply.seconds
         request.case.source = reply.source
         if reply.sigma_mm is not None:

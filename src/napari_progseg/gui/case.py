@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
-from ..classes import outside, values_of
 from ..guidance.boxes import Prompt
 from ..guidance.clicks import Click
 from ..volume import LabelClass
-from . import layers
+from . import layers, travel
 from .agreement import AgreementLayer
+from .box import Box, Region, changes, difference
 from .clicklayer import ClickLayer
 from .clickmaps import ClickMaps
 from .compare import LARGE_VOXELS, Tally, shown_region
 from .doubts import Doubts
 from .drawn import DrawnPrompts
-from .history import Box, Entry, History, Region
+from .history import Entry
+from .strokes import Strokes
 from .tools import Tools
-from .wording import outside_sentence
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -50,7 +50,8 @@ class OpenCase(QObject):
 
     changed = Signal()
     asked = Signal(object)  # the Entry whose clicks want an answer
-    edited = Signal(str, object, str)  # for the journal: what was done, the clicks after it, whence a mask came
+    edited = Signal(str, object)  # for the journal: what was done, and the Entry
+    replaced = Signal()  # a whole prediction took the place of the mask that was started from
     relabelled = Signal()
     said = Signal(str)
     image_removed = Signal()
@@ -61,18 +62,17 @@ class OpenCase(QObject):
         self.viewer, self.tools = viewer, tools
         self.id, self.volume, self.classes = read.case.id, read.volume, read.classes
         self.labels = read.labels
-        self.predicted: NDArray[Any] = np.zeros(read.labels.shape, read.labels.dtype)
-        self.has_prediction, self.closed = False, False
+        past = read.past
+        empty = np.zeros(read.labels.shape, read.labels.dtype)
+        self.predicted: NDArray[Any] = empty if past.predicted is None else past.predicted
+        self.has_prediction, self.closed = past.predicted is not None, False
         self.base = 0  # counts whole predictions: clicks are answered anew on each
-        self.source = ""
-        self.history = History(read.prompts)
+        self.source = f"from {past.source}" if self.has_prediction else ""
+        self.history = past.history
         self.tally, self.stale = read.tally, False
         self.doubts: Doubts | None = None  # where a model predicted the whole case
-        self._start: Entry | None = None
-        self._strokes = 0
-        self._settling = QTimer(self)
-        self._settling.setSingleShot(True)
-        self._settling.timeout.connect(self.settle)
+        self.started = self.has_prediction  # whether the prediction stands on a mask that the user chose to start from
+        self.strokes = Strokes(self)
         self._add_layers()
 
     # --- layers -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class OpenCase(QObject):
 
     def _add_labels(self) -> Labels:
         layer = self._add("labels", self.labels, 0.6)
-        layer.events.paint.connect(self._painted)
+        self.strokes.attach(layer)
         return layer
 
     def _add(self, name: str, values: NDArray[Any], opacity: float) -> Labels:
@@ -169,7 +169,7 @@ class OpenCase(QObject):
         """Put these clicks and boxes in place of the present ones, as one step, and ask for one answer."""
         self.settle()
         entry = self.history.record("clicks", prompts)
-        self._prompts_changed(what)
+        self.stepped(what, entry)
         if prompts:
             self.asked.emit(entry)
         return entry
@@ -179,60 +179,46 @@ class OpenCase(QObject):
         self.show_maps()
         self.drawn.show()
 
-    def _prompts_changed(self, what: str, source: str = "") -> None:
+    def stepped(self, what: str, entry: Entry) -> None:
+        """Tell of a step that was done, undone or redone."""
+        self.edited.emit(what, entry)
         self._show_prompts()
-        self.edited.emit(what, self.history.prompts, source)
         self.changed.emit()
 
     def undo(self) -> None:
         """Take the last step back: a click, a stroke, a mask that was accepted or started from."""
-        self.settle()
-        if (entry := self.history.undo()) is not None:
-            self._travel(entry, back=True)
-            self._prompts_changed("undo")
+        travel.undo(self)
 
     def redo(self) -> None:
         """Do the last undone step again."""
-        self.settle()
-        if (entry := self.history.redo()) is not None:
-            self._travel(entry, back=False)
-            self._prompts_changed("redo")
-
-    def _travel(self, entry: Entry, back: bool) -> None:
-        if entry.kind == "stroke":
-            (self.labels_layer.undo if back else self.labels_layer.redo)()
-            self._labels_changed()
-            return
-        boxes = reversed(entry.boxes) if back else entry.boxes
-        for box in boxes:
-            values = box.old() if back else box.new()
-            if entry.kind == "accept":
-                self.labels[box.region] = values
-            else:
-                self.put(box.region, values)
-        if self.doubts is not None:
-            self.doubts.travel(entry.doubts, back=back)
-        if entry.kind == "accept":
-            self._labels_changed()
-        elif entry.kind == "start":
-            self.base += 1
-            self.source = "" if back else entry.source
-        elif self.history.prompts and not entry.boxes and entry.before != entry.after:
-            # the answer to this step was overtaken by a newer one, so it is asked for again
-            self.asked.emit(self.history.done[-1] if self.history.done else entry)
+        travel.redo(self)
 
     # --- prediction ---------------------------------------------------------------------------------------------
 
-    def put(self, region: Region, values: NDArray[Any]) -> Box | None:
+    def put(self, region: Region, values: NDArray[Any]) -> tuple[Box, ...]:
         """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
-        box = Box.change(self.predicted, region, values)
+        boxes = changes(self.predicted, region, values)
         self.has_prediction = True
-        if box is not None:
-            if self.tally is not None:
-                start = [part.start for part in box.region]
-                self.tally.change(start, box.old(), box.new(), self.labels[box.region])
+        for box in boxes:
+            self._recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+        if boxes:
             self.show_prediction()
-        return box
+        return boxes
+
+    def travel_prediction(self, boxes: Sequence[Box], *, back: bool) -> None:
+        """Take changes of the prediction back, newest first, or make them again, oldest first."""
+        for box in boxes:
+            before = self.predicted[box.region].copy()
+            box.apply(self.predicted, back=back)
+            self._recount(box.region, before)
+        if boxes:
+            self.has_prediction = True
+            self.show_prediction()
+
+    def _recount(self, region: Region, before: NDArray[Any] | None) -> None:
+        if self.tally is not None and before is not None:
+            start = [part.start for part in region]
+            self.tally.change(start, before, self.predicted[region], self.labels[region])
 
     def put_whole(self, labels: NDArray[Any], tally: Tally | None = None, doubts: Doubts | None = None) -> None:
         """Replace the whole prediction in place; `tally` and `doubts` were counted where the labels came from."""
@@ -240,27 +226,34 @@ class OpenCase(QObject):
         self.doubts = doubts
         self.has_prediction = True
         self.base += 1
-        self._start = None
+        if self.started:
+            self.started = False
+            self.replaced.emit()
         if self.tally is not None:
             self.tally = tally or self._fresh_tally()
         self.show_prediction()
 
-    def start_from(self, labels: NDArray[Any], source: str) -> Entry:
-        """Make a mask, (Z, Y, X) class values of a layer or file, the one that clicks correct; clicks are put away."""
-        self.settle()
-        entry = self._start = self.history.record("start", ())
-        entry.source = self.source = f"from {source}"
-        box = self.put(_WHOLE, labels)
-        self.doubts = None
-        entry.boxes += [] if box is None else [box]
-        self.base += 1
-        self._prompts_changed("import", source)
-        return entry
+    def start_from(self, labels: NDArray[Any], source: str, mask: Sequence[Box] | None = None) -> Entry:
+        """Make a mask the one that clicks correct; clicks are put away.
 
-    @property
-    def started(self) -> bool:
-        """Whether the prediction stands on a mask that the user chose to start from."""
-        return self._start in self.history.done
+        Parameters
+        ----------
+        labels : ndarray, (Z, Y, X)
+            Class values.
+        source : str
+            The layer or file that they came from.
+        mask : sequence of Box or None
+            They as a change of an empty volume, if that is known.
+        """
+        self.settle()
+        kept = difference(np.zeros(labels.shape, self.labels.dtype), labels) if mask is None else mask
+        entry = self.history.record("start", (), source=source, mask=kept)
+        self.source, self.started = f"from {source}", True
+        self.doubts = None
+        entry.boxes += self.put(_WHOLE, labels)
+        self.base += 1
+        self.stepped("import", entry)
+        return entry
 
     def show_prediction(self) -> None:
         """Draw the prediction and all that hangs on it."""
@@ -280,43 +273,30 @@ class OpenCase(QObject):
     def accept(self) -> Entry | None:
         """Copy the prediction into the labels, undoably."""
         self.settle()
-        box = Box.change(self.labels, _WHOLE, self.predicted) if self.has_prediction else None
-        if box is None:
+        boxes = changes(self.labels, _WHOLE, self.predicted) if self.has_prediction else ()
+        if not boxes:
             return None
-        entry = self.history.record("accept")
-        entry.boxes.append(box)
-        self._labels_changed()
-        self.edited.emit("accept", self.history.prompts, self.source)
-        self.changed.emit()
+        entry = self.history.record("accept", boxes=boxes, source=self.source)
+        self._relabel("accept", entry)
         return entry
 
     # --- labels -------------------------------------------------------------------------------------------------
 
-    def _painted(self, event: Any = None) -> None:
-        # napari tells of a fill before it writes the voxels, so they are looked at when the event is over
-        self._strokes += 1
-        self._settling.start()
-
     def settle(self) -> None:
-        """Take in strokes that were just painted; a value of no class is taken back."""
-        strokes, self._strokes = self._strokes, 0
-        self._settling.stop()
-        if not strokes or self.closed:
-            return
-        foreign = outside(values_of(self.labels[self._shown()].reshape(1, -1)), self.classes)
-        if foreign:
-            for _ in range(strokes):
-                self.labels_layer.undo()
-            self.labels_layer.selected_label = self.chosen.value
-            self.said.emit(outside_sentence(foreign, self.classes))
-            return
-        for _ in range(strokes):
-            self.history.record("stroke")
-        self._labels_changed()
-        self.edited.emit("stroke", self.history.prompts, "")
+        """Take in strokes that were just painted."""
+        self.strokes.settle()
+
+    def stroke(self, boxes: Sequence[Box]) -> None:
+        """Take in a stroke that stands in the labels already."""
+        self._relabel("stroke", self.history.record("stroke", boxes=boxes))
+
+    def _relabel(self, what: str, entry: Entry) -> None:
+        self.edited.emit(what, entry)
+        self.labels_changed()
         self.changed.emit()
 
-    def _labels_changed(self) -> None:
+    def labels_changed(self) -> None:
+        """Draw the labels and all that hangs on them."""
         if self.labels_layer in self.viewer.layers:
             self.labels = self.labels_layer.data
             layers.redraw(self.labels_layer)
@@ -391,7 +371,7 @@ class OpenCase(QObject):
         for event in _VIEW_EVENTS:
             getattr(self.viewer.dims.events, event).disconnect(self._view_moved)
         self.tools.changed.disconnect(self._tools_changed)
-        self.labels_layer.events.paint.disconnect(self._painted)
+        self.strokes.detach()
         self.click_layer.disconnect()
         self.drawn.close()
         self.maps.hide()

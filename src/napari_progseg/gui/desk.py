@@ -172,6 +172,8 @@ class Desk(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
+        if self.case is not None and self.case.id == case_id:
+            self.close_case()  # what is painted while it is read would not be on the screen afterwards
         read = called(read_case, self.project, case_id)
         self._opening = self._work(f"Opening {case_id}…", read, self._read)
 
@@ -186,7 +188,7 @@ class Desk(QObject):
         self.case.changed.connect(self._case_touched)
         self.case.said.connect(self.said)
         self.case.image_removed.connect(self.close_case)
-        self.keeper.watch(self.project, self.case)
+        self.keeper.watch(self.project, self.case, read.past)
         self.case.pick_tool()
         self._case_touched()
         self.case_changed.emit()
@@ -271,7 +273,7 @@ class Desk(QObject):
                 self.said.emit(mask.text)
             elif case is self.case:
                 self.answerer.cancel()
-                case.start_from(mask.labels, mask.source)
+                case.start_from(mask.labels, mask.source, mask.boxes)
                 case.pick_tool()
                 if mask.left_out:
                     self.said.emit(mask.left_out)

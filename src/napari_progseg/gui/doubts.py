@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.unsure import doubtful
-from .history import Box, Region
+from .box import Box, Region, changes
 from .slicecounts import SliceCounts
 
 
@@ -41,16 +41,21 @@ class Doubts:
         for z, plane in enumerate(labels):
             self.predicted.add(plane[None], (z, 0, 0))
 
-    def put(self, region: Region, unsure: NDArray[Any]) -> Box | None:
-        """Replace what is known of a region, bool of its shape; None where nothing changed."""
-        box = Box.change(self._unsure, region, unsure)
-        if box is not None:
-            start = [part.start for part in box.region]
-            self.counts.add(box.old(), start, -1)
-            self.counts.add(box.new(), start)
-        return box
+    def put(self, region: Region, unsure: NDArray[Any]) -> tuple[Box, ...]:
+        """Replace what is known of a region, bool of its shape, and keep what that changed."""
+        boxes = changes(self._unsure, region, unsure)
+        for box in boxes:
+            self._changed(box, box.old(self._unsure))
+        return boxes
 
     def travel(self, boxes: Sequence[Box], *, back: bool) -> None:
         """Undo or redo changes that `put` returned, given oldest first."""
         for box in reversed(boxes) if back else boxes:
-            self.put(box.region, box.old() if back else box.new())
+            before = self._unsure[box.region].copy()
+            box.apply(self._unsure, back=back)
+            self._changed(box, before)
+
+    def _changed(self, box: Box, before: NDArray[Any]) -> None:
+        start = [part.start for part in box.region]
+        self.counts.add(before, start, -1)
+        self.counts.add(self._unsure[box.region], start)

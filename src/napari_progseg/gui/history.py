@@ -2,99 +2,117 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..guidance.boxes import BoxPrompt, Prompt, clicks_in
+from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
+from .box import Box
 
-Region = tuple[slice, slice, slice]
 Kind = Literal["clicks", "stroke", "accept", "start"]
-MOST_ENTRIES = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Box:
-    """A changed box of a label array, kept compressed, with its content before and after.
-
-    Parameters
-    ----------
-    region : tuple of three slices
-        Where the box lies, (z, y, x).
-    shape : tuple of int
-        Its size.
-    dtype : dtype
-        Type of the label values.
-    before, after : bytes
-        Compressed label values.
-    """
-
-    region: Region
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    before: bytes
-    after: bytes
-
-    @classmethod
-    def change(cls, array: NDArray[Any], region: Region, values: NDArray[Any]) -> Box | None:
-        """Write `values` into a region of the array, (Z, Y, X), and keep the change; None where nothing changed."""
-        inner = _changed(array[region], values)
-        if inner is None:
-            return None
-        tight = tuple(slice(r.start + i.start, r.start + i.stop) for r, i in zip(_bounded(region), inner, strict=True))
-        before = zlib.compress(np.ascontiguousarray(array[tight]), 1)
-        array[tight] = values[inner]
-        after = zlib.compress(np.ascontiguousarray(array[tight]), 1)
-        return cls(tight, array[tight].shape, array.dtype, before, after)  # type: ignore[arg-type]
-
-    def old(self) -> NDArray[Any]:
-        """Return the content before the change, in the box's shape."""
-        return np.frombuffer(zlib.decompress(self.before), self.dtype).reshape(self.shape)
-
-    def new(self) -> NDArray[Any]:
-        """Return the content after the change, in the box's shape."""
-        return np.frombuffer(zlib.decompress(self.after), self.dtype).reshape(self.shape)
+HISTORY_BYTES = 64 * 2**20
+_ENTRY_BYTES, _POINTER_BYTES = 1000, 8
+_TRIMMED = 7 / 8
 
 
 @dataclass(eq=False)
 class Entry:
-    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, or one was started from."""
+    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, or one was started from.
+
+    Parameters
+    ----------
+    kind : {"clicks", "stroke", "accept", "start"}
+        What was done.
+    before, after : tuple of Click or BoxPrompt
+        What stood before and after it.
+    boxes : list of Box
+        What it changed in the labels (strokes, accepted masks) or in the prediction (all else).
+    doubts : list of Box
+        Where the model's doubts changed.
+    mask : tuple of Box
+        The mask that was started from, as a change of an empty volume.
+    source : str
+        Whence the mask came that was accepted or started from.
+    """
 
     kind: Kind
     before: tuple[Prompt, ...]
     after: tuple[Prompt, ...]
     boxes: list[Box] = field(default_factory=list)
-    doubts: list[Box] = field(default_factory=list)  # where the model's doubts changed
-    source: str = ""  # of the mask that was started from
+    doubts: list[Box] = field(default_factory=list)
+    mask: tuple[Box, ...] = ()
+    source: str = ""
+
+    @property
+    def labels(self) -> bool:
+        """Whether it changed the labels."""
+        return self.kind in ("stroke", "accept")
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, roughly."""
+        boxes = sum(box.size for part in (self.boxes, self.doubts, self.mask) for box in part)
+        return _ENTRY_BYTES + _POINTER_BYTES * len(self.after) + boxes
 
 
 class History:
-    """The clicks and boxes of a case and the steps that led there, oldest first; a whole line is one step."""
+    """The clicks and boxes of a case and the steps that led there, oldest first; a whole line is one step.
 
-    def __init__(self, prompts: Iterable[Prompt] = ()) -> None:
+    Parameters
+    ----------
+    prompts : iterable of Click or BoxPrompt
+        What stands at first.
+    most_bytes : int or None
+        Memory for the steps that can be taken back; the oldest are dropped beyond it. None keeps all.
+    """
+
+    def __init__(self, prompts: Iterable[Prompt] = (), most_bytes: int | None = HISTORY_BYTES) -> None:
         self.prompts: tuple[Prompt, ...] = tuple(prompts)
         self.done: list[Entry] = []
         self.undone: list[Entry] = []
+        self.most_bytes = most_bytes
+        self._held = 0  # bytes at most, without the newest step, to which answers still add
 
     @property
     def clicks(self) -> tuple[Click, ...]:
         """One click for each prompt; a box stands for the one in its middle."""
         return clicks_in(self.prompts)
 
-    def record(self, kind: Kind, prompts: Iterable[Prompt] | None = None) -> Entry:
+    @property
+    def size(self) -> int:
+        """Bytes that all steps take in memory, roughly."""
+        return sum(entry.size for entry in (*self.done, *self.undone))
+
+    def record(
+        self,
+        kind: Kind,
+        prompts: Iterable[Prompt] | None = None,
+        boxes: Iterable[Box] = (),
+        source: str = "",
+        mask: Iterable[Box] = (),
+    ) -> Entry:
         """Add a step; what was undone before it cannot be redone any more."""
         after = self.prompts if prompts is None else tuple(prompts)
-        entry = Entry(kind, self.prompts, after)
+        entry = Entry(kind, self.prompts, after, list(boxes), source=source, mask=tuple(mask))
+        self._held += self.done[-1].size if self.done else 0
         self.prompts = after
         self.done.append(entry)
-        del self.done[:-MOST_ENTRIES]
         self.undone.clear()
+        if self.most_bytes is not None and self._held > self.most_bytes:
+            self.trim()
         return entry
+
+    def trim(self) -> None:
+        """Drop the oldest steps where all take more memory than they may, and some more so that this is rare."""
+        self._held = self.size
+        if self.most_bytes is None or self._held <= self.most_bytes:
+            return
+        count = 0
+        while self._held > self.most_bytes * _TRIMMED and count < len(self.done) - 1:
+            self._held -= self.done[count].size
+            count += 1
+        del self.done[:count]
 
     def undo(self) -> Entry | None:
         """Take the newest step back and return it."""
@@ -113,50 +131,3 @@ class History:
         self.done.append(entry)
         self.prompts = entry.after
         return entry
-
-
-def prompt_record(prompt: Prompt) -> dict[str, Any]:
-    """Turn a click or a box into what the journal stores."""
-    if isinstance(prompt, BoxPrompt):
-        corners = [list(prompt.first_zyx), list(prompt.last_zyx)]
-        return {"box_zyx": corners, "axis": prompt.axis, "label": prompt.label}
-    return {"voxel_zyx": list(prompt.voxel_zyx), "inside": prompt.inside, "label": prompt.label}
-
-
-def prompts_of(records: Iterable[Mapping[str, Any]]) -> tuple[Prompt, ...]:
-    """Return the clicks and boxes that stood when a case was left, from the records of its journal."""
-    prompts: tuple[Prompt, ...] = ()
-    for record in records:
-        if isinstance(stored := record.get("clicks"), list):
-            prompts = tuple(prompt for item in stored if (prompt := _prompt(item)) is not None)
-    return prompts
-
-
-def _prompt(item: Any) -> Prompt | None:
-    try:
-        if "box_zyx" in item:
-            first, last = ((int(z), int(y), int(x)) for z, y, x in item["box_zyx"])
-            return BoxPrompt(first, last, int(item["axis"]), int(item["label"]))
-        z, y, x = (int(index) for index in item["voxel_zyx"])
-        return Click((z, y, x), bool(item["inside"]), int(item["label"]))
-    except (TypeError, ValueError, KeyError, IndexError):
-        return None
-
-
-def _bounded(region: Region) -> Region:
-    return tuple(slice(part.start or 0, part.stop) for part in region)  # type: ignore[return-value]
-
-
-def _changed(before: NDArray[Any], after: NDArray[Any]) -> Region | None:
-    """Return the smallest box in which two arrays differ, looking at one plane at a time."""
-    planes = [z for z in range(len(before)) if not np.array_equal(before[z], after[z])]
-    if not planes:
-        return None
-    rows = np.zeros(before.shape[1], dtype=bool)
-    columns = np.zeros(before.shape[2], dtype=bool)
-    for z in planes:
-        different = before[z] != after[z]
-        rows |= different.any(axis=1)
-        columns |= different.any(axis=0)
-    y, x = np.flatnonzero(rows), np.flatnonzero(columns)
-    return slice(planes[0], planes[-1] + 1), slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..guidance.boxes import Prompt
 from ..project import Case, CaseState, Project
 from ..volume import LabelClass, Volume
 from .compare import Tally
-from .saving import prompts_left
+from .edits import files_of, journal
+from .past import Past, compact, recover
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class ReadCase:
         The project's classes.
     tally : Tally or None
         Counts against an empty prediction, where the labels are complete and so can be compared with.
-    prompts : tuple of Click or BoxPrompt
-        What stood when the case was left.
+    past : Past
+        The steps so far, what stood when the case was left, and the mask that was started from.
     """
 
     case: Case
@@ -41,22 +41,29 @@ class ReadCase:
     labels: NDArray[Any]
     classes: tuple[LabelClass, ...]
     tally: Tally | None = None
-    prompts: tuple[Prompt, ...] = ()
+    past: Past = field(default_factory=Past)
 
 
 def read_case(project: Project, case_id: str) -> ReadCase:
-    """Read image, labels, clicks and boxes of a case."""
+    """Read image and labels of a case, and what its journal knows beyond them."""
     volume = project.volume(case_id)
-    stored = project.labels(case_id)
     classes = project.classes
     dtype = smallest_type(classes)
-    # a zeroed array takes no memory until it is painted on, and a copy is painted into without changing the file's
-    labels = np.zeros(volume.image.shape, dtype) if stored is None else np.array(stored.labels, dtype, order="C")
+    edits = journal(project, case_id)
+    with files_of(project, case_id):
+        stored = project.labels(case_id)
+        # a zeroed array takes no memory until it is painted on; a copy is painted into without changing the file's
+        empty = np.zeros(volume.image.shape, dtype)
+        labels = empty if stored is None else np.array(stored.labels, dtype, order="C")
+        records = edits.read()
+        past = recover(records, labels)
+        compact(edits, records, past)
     case = project.case(case_id)
     tally = None
     if case.state is CaseState.COMPLETED:
-        tally = Tally.of(np.broadcast_to(dtype(0), labels.shape), labels, [each.value for each in classes])
-    return ReadCase(case, volume, labels, classes, tally, prompts_left(project, case_id))
+        shown = np.broadcast_to(dtype(0), labels.shape) if past.predicted is None else past.predicted
+        tally = Tally.of(shown, labels, [each.value for each in classes])
+    return ReadCase(case, volume, labels, classes, tally, past)
 
 
 def smallest_type(classes: Sequence[LabelClass]) -> type[np.unsignedinteger[Any]]:

@@ -17,6 +17,7 @@ from ..geometry import GRID_TOLERANCE_VOXELS, Geometry
 from ..io.decoded import as_labels
 from ..placement import geometry_of
 from ..volume import LabelClass
+from .box import Box, difference
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -27,11 +28,15 @@ _KEPT = "the mask on screen stays as it is"
 
 @dataclass(frozen=True, eq=False)
 class StartMask:
-    """A mask to start from: class values (Z, Y, X), where it came from, and what was left out, for the user."""
+    """A mask to start from: class values (Z, Y, X), where it came from, what was left out, for the user; and its boxes.
+
+    The boxes are the mask as a change of an empty volume, for the journal.
+    """
 
     labels: NDArray[Any]
     source: str
     left_out: str
+    boxes: tuple[Box, ...]
 
 
 def possible_layers(viewer: Viewer, besides: Collection[Layer | None]) -> list[Labels]:
@@ -118,7 +123,8 @@ def mask_of(values: NDArray[Any], classes: Sequence[LabelClass], source: str) ->
     named = ", ".join(map(str, foreign))
     left_out = f"Value {named} of “{source}” is no class of this project ({known}) and was left out." if foreign else ""
     kept = np.where(np.isin(labels, foreign), 0, labels).astype(labels.dtype) if foreign else labels
-    return StartMask(merged(kept, classes), source, left_out)
+    mask = merged(kept, classes)
+    return StartMask(mask, source, left_out, difference(np.zeros(mask.shape, mask.dtype), mask))
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import UserError
-from ..guidance.clicks import Click
 from ..project import CaseState
 from ..suggest.record import last_way, note_opened, note_shown
 from ..suggest.suggestion import Suggestion, Way
@@ -21,6 +20,7 @@ from .background import Job, Problem
 if TYPE_CHECKING:
     from .case import OpenCase
     from .desk import Desk
+    from .history import Entry
 
 _PROGRESS_MS = 300
 _NO_MODEL = "no trained model yet. Train one, or choose another way."
@@ -178,9 +178,10 @@ class Upcoming(QObject):
             self._predicting = case
             case.edited.connect(self._edited)
 
-    def _edited(self, what: str, clicks: Sequence[Click], source: str) -> None:
+    def _edited(self, what: str, entry: Entry) -> None:
         # the answer to a click must not be replaced by a prediction that knows of no click
-        if clicks and self._predicting is self._desk.case:
+        case = self._desk.case
+        if case is not None and case.history.prompts and self._predicting is case:
             self._desk.answerer.cancel()
 
     # --- what happens elsewhere ---------------------------------------------------------------------------------

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .atomic import explained, sync_folder, write_all
+from .atomic import explained, sync_file, sync_folder, write_all, write_bytes
 
 _MOST_NEW_BYTES = 16 * 2**20
+_writing = threading.Lock()  # an append that fails cuts the file off where it began
 
 
 class Journal:
-    """A file that only grows, one JSON object a line; one writer, any number of readers.
+    """A file that grows line by line, one JSON object each; one writing process, any number of readers.
 
     Parameters
     ----------
@@ -35,19 +37,40 @@ class Journal:
         """Add one record, which must not use the key ``crc``; raises `CannotWriteError` where the disk refuses."""
         self.extend([record])
 
-    def extend(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add records in one write; all of them or, where the disk refuses, none."""
+    def extend(self, records: Iterable[Mapping[str, Any]], *, synced: bool = True) -> None:
+        """Add records in one write; all of them or, where the disk refuses, none.
+
+        Parameters
+        ----------
+        records : iterable of mapping
+            What to add, oldest first.
+        synced : bool
+            False leaves it to `sync` to bring the records of a durable journal onto the disk: until then they outlive
+            this process, but not a power cut.
+        """
         data = b"".join(_line(record, self.durable) for record in records)
         if not data:
             return
-        with explained(self.path):
+        with _writing, explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
             handle = os.open(self.path, flags, 0o666)
             try:
-                self._append_to(handle, data)
+                self._append_to(handle, data, self.durable and synced)
             finally:
                 os.close(handle)
+
+    def sync(self) -> None:
+        """Bring all that was added onto the disk."""
+        with explained(self.path):
+            sync_file(self.path)
+            sync_folder(self.path.parent)
+
+    def rewrite(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Put other records in place of all; whoever reads sees the old ones or the new ones."""
+        data = b"".join(_line(record, self.durable) for record in records)
+        with _writing:
+            write_bytes(self.path, data)
 
     def read(self) -> list[dict[str, Any]]:
         """Return all intact records, oldest first.
@@ -59,11 +82,11 @@ class Journal:
         self.problems = problems
         return records
 
-    def _append_to(self, handle: int, data: bytes) -> None:
+    def _append_to(self, handle: int, data: bytes, synced: bool) -> None:
         size = os.fstat(handle).st_size
         try:
             write_all(handle, data if _ends_clean(handle, size) else b"\n" + data)
-            if self.durable:
+            if synced:
                 os.fsync(handle)
                 if size == 0:
                     sync_folder(self.path.parent)

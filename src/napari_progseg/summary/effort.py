@@ -50,16 +50,17 @@ class Effort:
 
 
 def effort_of(case: str, records: Sequence[Mapping[str, Any]]) -> Effort:
-    """Count what a journal holds, oldest first; edits of unknown kinds count as others."""
+    """Count what a journal holds, oldest first; edits of unknown kinds count as others, other news not at all."""
+    edits = [record for record in records if "edit" in record]
     counts = dict.fromkeys(("clicks", "strokes", "accepted", "imported", "others"), 0)
     before = 0
-    for record in records:
+    for record in edits:
         clicks = record.get("clicks")
-        now = len(clicks) if isinstance(clicks, list) else before
+        now = len(clicks) if isinstance(clicks, list) else record.get("count", before)
         counts[_kind(str(record.get("edit")), grown=now > before)] += 1
         before = now
-    seconds = _working_seconds(record.get("time") for record in records)
-    sources = [str(record.get("source", "")) for record in records if record.get("edit") == "accept"]
+    seconds = _working_seconds(record.get("time") for record in edits)
+    sources = [str(record.get("source", "")) for record in edits if record["edit"] == "accept"]
     return Effort(case, **counts, seconds=seconds, from_model=any(map(_is_model, sources)))
 
 

@@ -1,0 +1,268 @@
+"""What a journal gives back when a case opens: the steps to undo, and labels that were not saved any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..storage.journal import Journal
+from .box import Box, changes
+from .edits import PREDICTED, boxes_in, content, fingerprint, predicted_record, prompts_in, state_record
+from .history import HISTORY_BYTES, Entry, History, Kind
+
+_KINDS: dict[str, Kind] = {"stroke": "stroke", "accept": "accept", "import": "start"}
+_SMALL_BYTES, _LIGHT_BYTES = 2**20, 120
+
+
+class Mask(NamedTuple):
+    """A mask that was started from, as a change of an empty volume, and where it came from."""
+
+    boxes: tuple[Box, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What was done to a case before it was opened.
+
+    Parameters
+    ----------
+    history : History
+        The steps that can be undone and redone, and what stands.
+    step : int
+        Number of the last step.
+    unsaved : bool
+        Whether the journal held labels that the file did not.
+    found : mapping or None
+        What the journal has to say of the labels before the next step; None where it knows them.
+    predicted : ndarray or None
+        The mask that was started from, (Z, Y, X), if it is still the one on screen.
+    source : str
+        Where that mask came from.
+    below : Mask
+        The mask that was started from before the oldest step.
+    mark : str
+        Fingerprint of the labels in the file.
+    """
+
+    history: History = field(default_factory=History)
+    step: int = 0
+    unsaved: bool = False
+    found: Mapping[str, Any] | None = None
+    predicted: NDArray[Any] | None = None
+    source: str = ""
+    below: Mask = field(default_factory=Mask)
+    mark: str = ""
+
+
+def recover(records: Iterable[Mapping[str, Any]], labels: NDArray[Any], most_bytes: int = HISTORY_BYTES) -> Past:
+    """Bring labels to where their user left them, and the steps with them.
+
+    Parameters
+    ----------
+    records : iterable of mapping
+        The journal of the case, oldest first.
+    labels : ndarray, (Z, Y, X)
+        What the file holds. Steps that were never saved are done again, in place. If something else has changed the
+        file, its content stays, steps that were never saved are added to it, and earlier ones cannot be undone.
+    most_bytes : int
+        Memory for the steps.
+    """
+    reader = _Reader(labels.shape)
+    for record in records:
+        reader.take(record)
+    mark = fingerprint(labels)
+    base, found = reader.step_of(mark), None
+    if base is None:
+        base = reader.confirmed
+        found = state_record("found", base, mark)
+        reader.forget()
+    unsaved = [step for step in reader.label_steps if step.number > base]
+    for step in unsaved:
+        for box in step.boxes:
+            box.apply(labels, back=step.back)
+    predicted, mask = _rebuilt(reader, labels)
+    below = _trimmed(reader, most_bytes)
+    return Past(reader.history, reader.step, bool(unsaved), found, predicted, mask.source, below, mark)
+
+
+def compact(journal: Journal, records: list[dict[str, Any]], past: Past) -> None:
+    """Rewrite a journal that has grown, with all that can be undone and a short line for each earlier step.
+
+    It does so where the file is larger than 1 MiB and twice what it needs, so about twice the memory for steps and
+    some hundred bytes for each edit that was ever made are the most that it takes. A disk that refuses changes nothing.
+    """
+    if past.unsaved or past.found is not None or not journal.path.is_file():
+        return
+    needed = past.history.size * 4 // 3 + sum(box.size for box in past.below.boxes) + _LIGHT_BYTES * len(records)
+    if journal.path.stat().st_size > _SMALL_BYTES + 2 * needed:
+        with suppress(UserError, OSError):
+            journal.rewrite(_compacted(records, past))
+
+
+class _Change(NamedTuple):
+    number: int
+    boxes: tuple[Box, ...]
+    back: bool
+
+
+class _Reader:
+    """Goes through the records of a case, oldest first."""
+
+    def __init__(self, shape_zyx: tuple[int, ...]) -> None:
+        self.history = History(most_bytes=None)
+        self.step = 0
+        self.label_steps: list[_Change] = []
+        self.below = Mask()
+        self.replaced = False  # a whole prediction took the place of the mask
+        self._shape = shape_zyx
+        self._states: list[tuple[str, int, str]] = []
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Go one record further; what is unknown or damaged is passed over."""
+        with suppress(KeyError, TypeError, ValueError):
+            if "edit" in record:
+                self._edit(record)
+            elif "labels" in record:
+                self._state(str(record["labels"]), int(record["step"]), str(record["fingerprint"]))
+            elif "below" in record:
+                self.history = History(prompts_in(record) or (), None)
+                self.below = Mask(boxes_in(record, self._shape), str(record.get("source", "")))
+            elif "kept" in record:
+                self._done(record["kept"], record)
+            elif "back" in record:
+                for _ in range(int(record["back"])):
+                    self.history.undo()
+            elif record.get("note") == PREDICTED:
+                self.replaced = True
+
+    def _edit(self, record: Mapping[str, Any]) -> None:
+        if "count" in record:  # short for a step that cannot be undone any more
+            return
+        number, prompts = record.get("step"), prompts_in(record)
+        if number != self.step + 1:
+            self.forget()
+        if isinstance(number, int):
+            self.step = number
+            self._numbered(number, str(record["edit"]), record)
+        if prompts is not None:
+            self.history.prompts = prompts
+
+    def _numbered(self, number: int, edit: str, record: Mapping[str, Any]) -> None:
+        if edit in ("undo", "redo"):
+            entry = self.history.undo() if edit == "undo" else self.history.redo()
+        else:
+            entry = self._done(_KINDS.get(edit, "clicks"), record)
+        if entry is None:
+            return
+        if entry.labels:
+            self.label_steps.append(_Change(number, tuple(entry.boxes), edit == "undo"))
+        elif entry.kind == "start":
+            self.replaced = False
+
+    def _done(self, kind: Kind, record: Mapping[str, Any]) -> Entry | None:
+        try:
+            boxes = boxes_in(record, self._shape)
+        except (KeyError, TypeError, ValueError):
+            self.forget()
+            return None
+        voxels = {"mask": boxes} if kind == "start" else {"boxes": boxes}
+        return self.history.record(kind, prompts_in(record), source=str(record.get("source", "")), **voxels)
+
+    def _state(self, state: str, number: int, mark: str) -> None:
+        self._states.append((state, number, mark))
+        self.step = max(self.step, number)
+        if state == "found":
+            self.forget()
+
+    def forget(self) -> None:
+        """Drop the steps; what stands, and the mask, stay."""
+        self.below = self.mask
+        self.history = History(self.history.prompts, None)
+
+    @property
+    def mask(self) -> Mask:
+        """The mask that was started from last."""
+        starts = (Mask(entry.mask, entry.source) for entry in reversed(self.history.done) if entry.kind == "start")
+        return next(starts, self.below)
+
+    @property
+    def confirmed(self) -> int:
+        """The last step that was surely on the disk."""
+        return next((number for state, number, _ in reversed(self._states) if state != "saving"), 0)
+
+    def step_of(self, mark: str) -> int | None:
+        """Return the last step that labels of this fingerprint hold; None if they are not what was left on the disk."""
+        for state, number, known in reversed(self._states):
+            if known == mark:
+                return number
+            if state != "saving":
+                break
+        return None
+
+
+def _rebuilt(reader: _Reader, labels: NDArray[Any]) -> tuple[NDArray[Any] | None, Mask]:
+    """Give masks that were started from the change that each made, and return the one on screen."""
+    done, undone = reader.history.done, reader.history.undone
+    if not reader.below.boxes and not any(entry.kind == "start" for entry in (*done, *undone)):
+        return None, Mask()
+    predicted = _dense(reader.below.boxes, labels)
+    _chain(done, predicted)
+    if any(entry.kind == "start" for entry in undone):
+        _chain(reversed(undone), predicted.copy())
+    shown = bool(reader.mask.boxes) and not reader.replaced
+    return (predicted, reader.mask) if shown else (None, Mask())
+
+
+def _chain(entries: Iterable[Entry], predicted: NDArray[Any]) -> None:
+    for entry in entries:
+        if entry.kind == "start":
+            entry.boxes[:] = changes(predicted, (slice(0, None),) * 3, _dense(entry.mask, predicted))
+
+
+def _dense(boxes: Iterable[Box], like: NDArray[Any]) -> NDArray[Any]:
+    volume = np.zeros(like.shape, like.dtype)
+    for box in boxes:
+        box.apply(volume)
+    return volume
+
+
+def _trimmed(reader: _Reader, most_bytes: int) -> Mask:
+    """Drop the oldest steps where the memory does not hold them, and return the mask below the rest."""
+    before = list(reader.history.done)
+    reader.history.most_bytes = most_bytes
+    reader.history.trim()
+    dropped = before[: len(before) - len(reader.history.done)]
+    starts = (Mask(entry.mask, entry.source) for entry in reversed(dropped) if entry.kind == "start")
+    return next(starts, reader.below)
+
+
+def _compacted(records: Iterable[Mapping[str, Any]], past: Past) -> list[dict[str, Any]]:
+    history = past.history
+    below = Entry("start", (), history.done[0].before if history.done else history.prompts)
+    below.mask, below.source = past.below
+    steps = (*history.done, *reversed(history.undone))
+    return [
+        *_short(records),
+        {"below": True} | content(below),
+        *({"kept": entry.kind} | content(entry) for entry in steps),
+        {"back": len(history.undone)},
+        *([] if past.predicted is not None else [predicted_record()]),
+        state_record("saved", past.step, past.mark),
+    ]
+
+
+def _short(records: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Keep of each edit when it was, what it was, whence a mask came, and how many clicks and boxes stood after it."""
+    count = 0
+    for record in records:
+        clicks = record.get("clicks")
+        count = len(clicks) if isinstance(clicks, list) else record.get("count", count)
+        if "edit" in record:
+            yield {name: record[name] for name in ("time", "edit", "source") if name in record} | {"count": count}
