@@ -66,13 +66,12 @@ class Annotate(QStackedWidget):
         column.setSpacing(GRID)
         column.addLayout(self._hand())
         column.addLayout(self._steps())
-        column.addSpacing(GRID)
-        column.addWidget(heading("Prediction"))
+        self.seconds, self.saved = _remark(), _remark()
+        column.addLayout(_headed("Prediction", self.seconds))
         column.addLayout(self._prediction())
         self.slices = SliceGuide(self._desk)
         column.addWidget(self.slices)
-        column.addSpacing(GRID)
-        column.addWidget(heading("Labels"))
+        column.addLayout(_headed("Labels", self.saved))
         column.addLayout(self._finish())
         column.addStretch(1)
         return page
@@ -139,7 +138,6 @@ class Annotate(QStackedWidget):
 
     def _prediction(self) -> QVBoxLayout:
         self.source = note(faint=False)
-        self.seconds = note()
         self.predict = _button(
             "Predict this patient", "Predict the whole volume with the newest or chosen model", self._predict
         )
@@ -167,7 +165,6 @@ class Annotate(QStackedWidget):
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
         column.addWidget(self.source)
-        column.addWidget(self.seconds)
         beside = QHBoxLayout()
         beside.setSpacing(GRID)
         beside.addWidget(self._predicting, 1)
@@ -175,7 +172,7 @@ class Annotate(QStackedWidget):
         column.addLayout(beside)
         return column
 
-    def _finish(self) -> QVBoxLayout:
+    def _finish(self) -> QHBoxLayout:
         self.accept = _button("Accept prediction", tip("accept"), self.do.accept)
         self.completed = _button(
             "Completed", "Labels of this patient are complete: runs may learn from it", self._complete
@@ -185,12 +182,7 @@ class Annotate(QStackedWidget):
         row.addWidget(self.accept, 1)
         row.addWidget(self.completed, 1)
         row.addWidget(self.next)
-        self.saved = note()
-        column = QVBoxLayout()
-        column.setSpacing(GRID // 2)
-        column.addLayout(row)
-        column.addWidget(self.saved)
-        return column
+        return row
 
     def set_look(self, look: Look) -> None:
         """Take the theme's colours."""
@@ -298,8 +290,22 @@ class Annotate(QStackedWidget):
         completed = record is not None and record.state is CaseState.COMPLETED
         self.completed.setEnabled(not completed)
         self.completed.setText("Completed ✓" if completed else "Completed")
-        state = "Unsaved strokes are saved in a moment." if self._desk.keeper.unsaved else "All labels are saved."
+        state = "Saved in a moment…" if self._desk.keeper.unsaved else "All labels are saved."
         self.saved.setText(state)
+
+
+def _remark() -> QLabel:
+    remark = QLabel()
+    remark.setProperty("faint", True)
+    remark.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return remark
+
+
+def _headed(title: str, remark: QLabel) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(heading(title))
+    row.addWidget(remark, 1)
+    return row
 
 
 def _button(text: str, tip: str, clicked: object) -> QPushButton:
