@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QScrollArea, QWidget
 
 from heartbeat import Heartbeat, write_delays
 from napari_progseg.errors import UserError
@@ -212,7 +212,7 @@ class Day:
         many = dock.results.how_many
         self.driver.wait(lambda: many.isVisible() and many.plot.isVisible(), "the forecast", 120)
         say(many.about.text())
-        self.photograph("forecast")
+        self.photograph("forecast", many)
 
     def adapt(self) -> None:
         """Let the last layers of another centre's model learn again from our patients, and compare."""
@@ -235,7 +235,7 @@ class Day:
         self.driver.press(adapted.compare)
         self.driver.wait(adapted.table.isVisible, "before and after", 240)
         say(adapted.about.text())
-        self.photograph("adapted")
+        self.photograph("adapted", adapted)
 
     def predict_all(self) -> None:
         """Predict every patient that is not completed."""
@@ -382,9 +382,14 @@ class Day:
         if self._done == self.leave_after:
             raise LeftError
 
-    def photograph(self, name: str) -> None:
-        """Save the window, outside of what is timed."""
+    def photograph(self, name: str, part: QWidget | None = None) -> None:
+        """Save the window, scrolled to a part of the dock, outside of what is timed."""
         step, self.beat.step = self.beat.step, "photograph"
+        if part is not None:
+            area = part.parentWidget()
+            while not isinstance(area, QScrollArea):
+                area = area.parentWidget()
+            area.ensureWidgetVisible(part)
         self.driver.photograph(self.out / "screenshots" / f"{self._pictures:02d}-{name}.png")
         self._pictures += 1
         QTest.qWait(_BETWEEN_MS)

@@ -79,3 +79,7 @@ def test_without_a_suggestion_it_is_said_why() -> None:
 def test_a_long_text_is_shortened_at_a_word() -> None:
     assert wording.shortened("short.") == "short."
     assert wording.shortened("images without a label file: a, b, c", 31) == "images without a label file …"
+
+
+def test_a_change_that_rounds_to_nothing_has_no_minus() -> None:
+    assert [wording.change_number(value) for value in (-0.0001, 0.25, -0.25)] == ["+0.000", "+0.250", "-0.250"]

@@ -79,13 +79,13 @@ def _tell(changes: Changes) -> None:
     if changes.interval is not None:
         found = changes.interval
         typer.echo(
-            f"mean difference {found.mean:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}, "
+            f"mean difference {found.mean:+z.3f}, 95 % interval {found.low:+z.3f} to {found.high:+z.3f}, "
             f"{found.n} cases that neither run has learned from"
         )
 
 
 def _difference(before: float | None, after: float | None) -> str:
-    return "n/a" if before is None or after is None else f"{after - before:+.3f}"
+    return "n/a" if before is None or after is None else f"{after - before:+z.3f}"
 
 
 def _write(path: Path, source: Path, adapted: Path, changes: Changes) -> None:

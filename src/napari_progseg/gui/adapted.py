@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 
 from . import engine
 from .background import Problem, telling
 from .desk import Desk
 from .parts import GRID, heading, note
 from .runs import RunRow
-from .wording import change_sentence, dice_number, run_number
+from .tables import fit, right, table
+from .wording import change_number, change_sentence, dice_number, run_number
 
 if TYPE_CHECKING:
     from ..training.adapt import Changes
@@ -30,12 +30,7 @@ class BeforeAfter(QWidget):
         self._row: RunRow | None = None
         self._found: dict[str, Changes] = {}
         self.about = note(lines=2)
-        self.table = QTableWidget(0, len(_HEADINGS))
-        self.table.setHorizontalHeaderLabels(_HEADINGS)
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table = table(_HEADINGS)
         self.compare = QPushButton("Compare")
         self.compare.setToolTip("Predict all completed patients that neither run has learned from, with both")
         self.compare.clicked.connect(self._compare)
@@ -67,7 +62,7 @@ class BeforeAfter(QWidget):
 
     def _refresh(self) -> None:
         found = self._found.get(self._row.name)
-        names = run_number(self._row.start.name), run_number(self._row.name)
+        names = self._name_of_start(), run_number(self._row.name)
         self.table.setVisible(found is not None)
         for button in (self.keep, self.discard):
             button.setEnabled(found is not None and not self._desk.runs.live)
@@ -79,15 +74,18 @@ class BeforeAfter(QWidget):
         self.table.setRowCount(len(found.cases))
         for number, case in enumerate(found.cases):
             both = None not in (case.before, case.after)
-            change = f"{case.after - case.before:+.3f}" if both else dice_number(None)
-            for column, text in enumerate((case.case, dice_number(case.before), dice_number(case.after), change)):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(number, column, item)
-        rows = min(max(1, len(found.cases)), _MOST_ROWS)
-        height = self.table.horizontalHeader().sizeHint().height()
-        self.table.setFixedHeight(height + rows * self.table.verticalHeader().defaultSectionSize() + 4)
+            change = change_number(case.after - case.before) if both else dice_number(None)
+            self.table.setItem(number, 0, QTableWidgetItem(case.case))
+            for column, text in enumerate((dice_number(case.before), dice_number(case.after), change), 1):
+                self.table.setItem(number, column, right(text))
+        fit(self.table, _MOST_ROWS)
+
+    def _name_of_start(self) -> str:
+        """Name the run before; one of another project is named with it, since numbers begin anew in each."""
+        start = self._row.start
+        number, there = run_number(start.name), start.parent.parent
+        own = self._desk.project is not None and there == self._desk.project.root
+        return number if own else f"{number} of {there.name}"
 
     def _compare(self) -> None:
         row = self._row

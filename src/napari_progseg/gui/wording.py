@@ -26,6 +26,11 @@ def dice_number(value: float | None, digits: int = 3) -> str:
     return NOT_AVAILABLE if value is None else f"{value:.{digits}f}"
 
 
+def change_number(value: float) -> str:
+    """Write a change of Dice with its sign; what rounds to nothing is ``+0.000``."""
+    return f"{value:+z.3f}"
+
+
 def mean(values: Sequence[float | None]) -> float | None:
     """Average the values that exist."""
     known = [value for value in values if value is not None]
@@ -162,9 +167,10 @@ def change_sentence(before: str, after: str, interval: Interval | None) -> str:
         return f"No patient on which {before} and {after} can be compared."
     sure = "" if interval.low > 0 or interval.high < 0 else ", which may be chance"
     kind = "better" if interval.mean > 0 else "worse"
+    between = f"{change_number(interval.low)} to {change_number(interval.high)}"
     return (
-        f"{after.capitalize()} is {abs(interval.mean):.3f} {kind} than {before} (95 % interval {interval.low:+.3f} to "
-        f"{interval.high:+.3f}, {counted(interval.n, 'patient')}){sure}."
+        f"{after.capitalize()} is {abs(interval.mean):.3f} {kind} than {before} "
+        f"(95 % interval {between}, {counted(interval.n, 'patient')}){sure}."
     )
 
 
