@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from napari_progseg.data.augment import MARGIN
-from napari_progseg.data.plan import facts_of, make_plan
+from napari_progseg.data.plan import Plan, facts_of, make_plan
 from napari_progseg.data.sampler import PatchSampler
 from napari_progseg.data.store import load_cases
 from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
+from napari_progseg.networks.freeze import freeze
 from napari_progseg.project import Project
 from napari_progseg.samples import write_cohort
 from napari_progseg.schedules.course import Course
-from napari_progseg.tasks import build_task
+from napari_progseg.tasks import Learning, build_task
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
 from napari_progseg.training.fit import Clock, Trainee, fit
 from timing import seconds_per_call, training_step
@@ -54,20 +55,30 @@ def main() -> None:
 
 def setup(project: Project, task: str, dims: int) -> Setup:
     """Build the loop as a run does, and the same network with one batch in hand."""
-    train, _ = project.draw(CASES - 1, 0)
-    config = preset_config("tiny", task, train=train, budget={"steps": 10**6})  # type: ignore[arg-type]
     # from the first step on with clicks, which the preset begins later
-    config = apply_settings(config, [f"model.dims={dims}", "clicks.after=0"])
+    loop, config, plan, learning = loop_of(project, task, dims, ("clicks.after=0",))
+    return Setup(loop, _ceiling(config, plan, learning, choose_device(config.device)), plan.batch)
+
+
+def loop_of(
+    project: Project, task: str, dims: int, settings: Sequence[str], init: str | None = None
+) -> tuple[Iterator[object], RunConfig, Plan, Learning]:
+    """Build the loop as a run does, all but what it starts from."""
+    train, _ = project.draw(CASES - 1, 0)
+    config = preset_config("tiny", task, train=train, init=init, budget={"steps": 10**6})  # type: ignore[arg-type]
+    config = apply_settings(config, [f"model.dims={dims}", *settings])
     facts = [facts_of(case, project.volume(case), project.labels(case).labels, None) for case in train]  # type: ignore[union-attr]
     plan = make_plan(facts, config, () if task == "restoration" else project.classes)
     device = choose_device(config.device)
     margin = MARGIN if config.augment.enabled else 1.0
     sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, margin)
     learning = build_task(config, plan)
-    trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
+    network = build_network(plan, seed=0)
+    freeze(network, config.freeze.policy, torch.zeros(1, 1, *plan.patch), last=config.freeze.last)
+    trainee = Trainee.new(network.to(device), config.optimiser)
     course = Course.constant(sampler.units, plan.patch, plan.batch)
     loop = fit(trainee, learning, sampler, course, plan, config, Clock(), lambda *_: iter(()))
-    return Setup(loop, _ceiling(config, plan, learning, device), plan.batch)
+    return loop, config, plan, learning
 
 
 def _ceiling(config: RunConfig, plan, learning, device: torch.device) -> Callable[[], None]:

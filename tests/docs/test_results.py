@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_progseg.evaluation.report import Table
+from napari_progseg.schedules.patches import PatchSchedule
 from napari_progseg.studies import report as parts
 from napari_progseg.studies.analysis import Reaching
 from napari_progseg.studies.arms import PDL, PGPS
@@ -20,7 +21,10 @@ from napari_progseg.studies.rows import Row, RowFile
 from napari_progseg.studies.speed import quotient_text
 from napari_progseg.studies.transfer_report import Findings as Transfer
 from napari_progseg.studies.transfer_report import time_table
+from napari_progseg.training.config import PatchConfig
 
+# of the network of preset tiny, and its batch of full patches in 3D
+DIVISORS, FULL_BATCH = (4, 4, 4), 2
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
 
@@ -97,6 +101,25 @@ def test_the_pgps_page_shows_what_its_rows_say(folder: str) -> None:
     costs = lines(ratio_table(found.ratios, PGPS), (0, 2, 3))
     assert {each.seconds.seeds for each in found.ratios} == {5}
     assert not_on("pgps.md", *dice, *differences, *costs) == []
+
+
+def test_the_pgps_page_shows_what_the_sarcoma_rows_say() -> None:
+    found = Arms.of(PGPS, rows_of("pgps/sarcoma"))
+    dice = [row[1].split()[0] for row in parts.dice_table(found.means).rows]
+    costs = [row[3] for row in ratio_table(found.ratios, PGPS).rows]
+    assert len(dice) == 2
+    assert not_on("pgps.md", *dice, costs[1]) == []
+
+
+@pytest.mark.parametrize("folder", ["pgps", "pgps/lesions"])
+def test_growing_patches_took_as_many_voxels_as_their_schedule_says(folder: str) -> None:
+    grown = [row for row in rows_of(folder) if row.group in ("Efficiency", "Performance")]
+    assert len(grown) >= 5
+    for row in grown:
+        patches = PatchConfig.model_validate(row.document["config"]["patches"])
+        schedule = PatchSchedule.growing(patches.size, DIVISORS, FULL_BATCH, patches)
+        steps = row.cost.steps
+        assert row.cost.voxels == sum(schedule.at(step / steps, step, 0).voxels for step in range(steps))
 
 
 @pytest.mark.parametrize("folder", ["transfer", "transfer/contour"])

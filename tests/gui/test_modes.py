@@ -245,6 +245,26 @@ def test_the_form_shows_what_matters_to_the_mode(dock, engine, project, qtbot) -
     assert list(dock.train.advanced.preset.choices) == ["default", "tiny"]
 
 
+def test_progressive_has_both_schedules_and_only_it_by_itself(dock, engine, project, qtbot) -> None:
+    with_restoration(engine, project)
+    opened_project(dock, project, qtbot, 1)
+
+    def schedules() -> tuple[str, str]:
+        config = dock.train.config()
+        return config.samples.schedule, config.patches.schedule
+
+    choose(dock, "progressive")
+    assert schedules() == ("pdl", "efficiency")
+    dock.train.advanced.growing.fields["schedule"].value = "constant"
+    assert schedules() == ("pdl", "constant")
+    choose(dock, "interactive")
+    assert schedules() == ("all", "constant")
+    choose(dock, "progressive")
+    assert schedules() == ("pdl", "efficiency")
+    dock.train.advanced.choose_preset("default")
+    assert schedules() == ("pdl", "efficiency")
+
+
 def test_what_the_form_says_reaches_the_run(dock, engine, project, qtbot) -> None:
     with_restoration(engine, project)
     opened_project(dock, project, qtbot, 1)

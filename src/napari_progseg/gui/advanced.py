@@ -104,10 +104,12 @@ class Advanced:
         """Show the fields that matter to a mode which begins from scratch (None) or with a run of another mode."""
         if (mode, start_mode) == self._shown_for:
             return
-        self._shown_for = (mode, start_mode)
+        before, self._shown_for = self._shown_for, (mode, start_mode)
         sizes = _SIZES if mode.needs_start else list(PRESETS)
         if list(self.preset.choices) != sizes:
             self.preset.choices = sizes
+        if mode.needs_start != (before is not None and before[0].needs_start):
+            self._fill_schedules()
         carried = start_mode is not None
         for widget in (self.dims, self.width):
             self.form.show_row(widget, not carried)
@@ -128,9 +130,18 @@ class Advanced:
         self.width.value = config.model.width
         self.restoration.fill(config.restoration)
         self.start.fill(config.start)
+        self.freeze.fill(config.freeze)
+        self._fill_schedules()
+
+    def _fill_schedules(self) -> None:
+        """Show how patients and patches change: with preset progressive otherwise than with the sizes alone."""
+        budget = {"minutes": 1}
+        if self._shown_for is not None and self._shown_for[0].needs_start:
+            config = preset_config("progressive", "interactive", size=self.preset.value, init=".", budget=budget)
+        else:
+            config = preset_config(self.preset.value, "segmentation", budget=budget)
         self.samples.fill(config.samples)
         self.growing.fill(config.patches)
-        self.freeze.fill(config.freeze)
 
     def config(
         self, mode: Mode, minutes: float, train: tuple[str, ...], validation: tuple[str, ...], start: Path | None = None
