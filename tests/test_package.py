@@ -34,7 +34,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("io",),
     ("samples",),
     ("similarity",),
-    ("project", "predictions", "case", "classes", "enrolment", "manifest", "matching", "data.splits"),
+    ("project", "predictions", "case", "classes", "enrolment", "manifest", "matching", "lineage", "data.splits"),
     ("schedules",),
     ("data.plan",),
     ("networks",),

@@ -26,7 +26,7 @@ AddRun = Callable[..., Path]
 def threshold(monkeypatch: pytest.MonkeyPatch, model_of_bone: object) -> None:
     """Replace the model: what is bright is bone."""
 
-    def predict(model: object, volume: Volume) -> LabelMap:
+    def predict(model: object, volume: Volume, *, progress: object = None) -> LabelMap:
         return LabelMap((volume.image > 50).astype(np.uint8), volume.geometry)
 
     monkeypatch.setattr(accuracy, "load_trained", lambda run, device: model_of_bone)

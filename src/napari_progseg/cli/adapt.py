@@ -45,6 +45,7 @@ def adapt(
     from ..data.splits import selection
     from ..inference.cases import project_cases
     from ..inference.evaluate import evaluate_run
+    from ..lineage import seen_cases
     from ..project import Project
     from ..training.adapt import adaptation, clicks_to_compare, compare, held_out
     from ..training.config import BudgetConfig
@@ -58,11 +59,12 @@ def adapt(
         opened, run, train_ids, val_ids, budget, name=name, freeze=freeze, seed=seed, device=device,
         settings=settings or (),
     )  # fmt: skip
-    cases = project_cases(opened, held_out(opened, (*train_ids, *val_ids)))
+    elsewhere = run.resolve().parents[1] != opened.root.resolve()
+    before_it = () if elsewhere else seen_cases(run)
+    cases = project_cases(opened, held_out(opened, (*train_ids, *val_ids, *before_it)))
     adapted = create_run(opened, config)
     run_here(adapted, detach=False)
     clicks = clicks_to_compare(config)
-    elsewhere = run.resolve().parents[1] != opened.root.resolve()
     before = evaluate_run(run, cases, clicks=clicks, device=device, elsewhere=elsewhere)
     changes = compare(before, evaluate_run(adapted, cases, clicks=clicks, device=device))
     _tell(changes)

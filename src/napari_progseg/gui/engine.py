@@ -126,14 +126,14 @@ def compare_runs(project: Project, before: Path, after: Path, progress: Callable
     """Measure two runs on all completed cases that neither has learned from; returns `training.adapt.Changes`."""
     from ..inference.cases import project_cases
     from ..inference.evaluate import evaluate_run
+    from ..lineage import seen_cases
     from ..training import adapt
     from ..training.starts import config_of
 
-    own, other = config_of(after), config_of(before)
     elsewhere = before.resolve().parents[1] != project.root.resolve()
-    seen = (*own.train, *own.validation, *(() if elsewhere else (*other.train, *other.validation)))
+    seen = seen_cases(after) | (frozenset() if elsewhere else seen_cases(before))
     cases = project_cases(project, adapt.held_out(project, seen))
-    clicks = adapt.clicks_to_compare(own)
+    clicks = adapt.clicks_to_compare(config_of(after))
     first = evaluate_run(
         before, cases, clicks=clicks, elsewhere=elsewhere, progress=lambda fraction: progress(fraction / 2)
     )

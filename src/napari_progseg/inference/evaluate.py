@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..evaluation.metrics import dice, mean_of
 from ..guidance.clicks import Click
 from ..guidance.simulate import innermost_points, next_clicks
+from ..lineage import seen_cases
 from ..volume import LabelClass, Volume
 from .cases import ReferenceCase
 from .model import TrainedModel, load_trained
@@ -122,7 +123,7 @@ def evaluate_run(
             f"{tuple(clicks)} are no numbers of clicks; nothing was evaluated; give at least one, such as clicks=(0, 1)"
         )
     model = load_trained(run_dir, device)
-    seen = set() if elsewhere else {*model.config.train, *(() if validated else model.config.validation)}
+    seen = frozenset() if elsewhere else seen_cases(run_dir, validation=not validated)
     measured = [case for case in cases if case.id not in seen]
     counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
     results = []

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..lineage import seen_cases
 from ..project import Project
 from ..storage.atomic import read_json, write_json
-from ..training.config import RunConfig
 
 FILE = "evaluation.json"
 CLICKS = (0, 1, 3, 5, 10)
@@ -16,15 +16,14 @@ _FIELDS = {"clicks", "cases", "clicks_are_given_per"}
 
 
 def held_out(project: Project, run_dir: Path) -> tuple[str, ...]:
-    """Return the completed cases of a project that a run has neither learned from nor was checked on.
+    """Return the completed cases that neither a run nor those it started from have learned from or were checked on.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    config = RunConfig.model_validate(read_json(run_dir / "config.json"))
-    seen = {*config.train, *config.validation}
+    seen = seen_cases(run_dir)
     cases = tuple(case.id for case in project.completed if case.id not in seen)
     if not cases:
         raise UserError(

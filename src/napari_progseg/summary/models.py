@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from ..data.plan import Plan
 from ..errors import UserError
+from ..lineage import seen_cases, start_folder
 from ..project import Project
 from ..storage.atomic import read_json
 from ..studies.history import history_of
 from ..studies.rows import Point
 from ..training.config import RunConfig
 from ..training.run import PLAN
-from ..training.starts import config_of, start_folder
+from ..training.starts import config_of
 from ..training.watch import RunStatus, status
 
 
@@ -53,9 +54,7 @@ class RunFacts:
 
     def learned_from(self, runs_dir: Path) -> frozenset[str]:
         """Return the cases of the project whose labels this run, or one it started from, has seen."""
-        own = self.path.resolve().parent == runs_dir.resolve() and self.config.task != "restoration"
-        labels = {*self.config.train, *self.config.validation} if own else set()
-        return frozenset(labels) | (frozenset() if self.start is None else self.start.learned_from(runs_dir))
+        return seen_cases(self.path) if self.path.resolve().parent == runs_dir.resolve() else frozenset()
 
 
 def run_facts(run_dir: Path) -> RunFacts:

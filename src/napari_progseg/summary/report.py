@@ -14,6 +14,7 @@ from ..predictions import Prediction, Predictions
 from ..project import CaseState, Project
 from ..storage.atomic import write_text
 from ..studies.figures import validation_curves
+from ..training.offer import is_held_back
 from .accuracy import Accuracy, measure
 from .effort import Effort, project_effort
 from .methods import methods_of
@@ -101,7 +102,9 @@ def report_of(project: Project, summary: Summary) -> Report:
 
 
 def _newest(runs: Sequence[RunFacts]) -> RunFacts | None:
-    usable = [run for run in runs if run.config.task != "restoration" and (run.path / "checkpoints").is_dir()]
+    """Return the newest run that segments and that was not kept out or put off by *Keep learning*."""
+    trained = [run for run in runs if run.config.task != "restoration" and (run.path / "checkpoints").is_dir()]
+    usable = [run for run in trained if not is_held_back(run.path)]
     return usable[-1] if usable else None
 
 

@@ -5,7 +5,7 @@ Transfer paper: the first layers stay as the source centre trained them, the las
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..inference.evaluate import CaseResult, EvaluationReport
 from ..inference.model import load_weights
 from ..project import Project
 from .config import BudgetConfig, FreezeChoice, RunConfig, apply_settings
+from .offer import is_held_back
 from .starts import task_of, usable_starts
 from .watch import CONFIG
 
@@ -35,7 +36,8 @@ def source_run(folder: Path) -> Path:
     """
     if (folder / CONFIG).is_file():
         return folder
-    usable = [run for run in usable_starts(Project.open(folder)) if task_of(run) != "restoration"]
+    starts = usable_starts(Project.open(folder))
+    usable = [run for run in starts if task_of(run) != "restoration" and not is_held_back(run)]
     if not usable:
         raise UserError(f"no run of {folder} has a model that segments; nothing was started; choose another project")
     return usable[0]
@@ -145,7 +147,7 @@ def clicks_to_compare(config: RunConfig) -> tuple[int, ...]:
     return (_CLICKS,) if config.task == "interactive" else (0,)
 
 
-def held_out(project: Project, seen: Sequence[str]) -> tuple[str, ...]:
+def held_out(project: Project, seen: Collection[str]) -> tuple[str, ...]:
     """Return the completed cases on which an adaptation can be judged.
 
     Raises

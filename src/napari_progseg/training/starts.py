@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from torch import nn
 
 from ..data.plan import Plan
 from ..errors import UserError
 from ..inference.model import Weights, load_weights
+from ..lineage import start_folder
 from ..networks.surgery import CarryReport, carry_over
 from ..project import Project
 from ..storage.atomic import read_json
@@ -87,12 +88,6 @@ def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig)
     loaded, report = carry_over(weights.tensors, weights.plan, network, plan, origin=origin, keep_head=keep_head)
     network.load_state_dict(loaded)
     return report
-
-
-def start_folder(runs_dir: Path, init: str) -> Path:
-    """Return the folder of the run `init`, which may be gone, by its path or by its name among these runs."""
-    # the name also where another system wrote the path
-    return Path(init) if Path(init).is_dir() else runs_dir / PureWindowsPath(init).name
 
 
 def _number(run: Path) -> str:

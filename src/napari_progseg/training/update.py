@@ -9,6 +9,7 @@ from ..errors import UserError
 from ..evaluation.metrics import mean_of
 from ..inference.cases import project_cases
 from ..inference.evaluate import evaluate_run
+from ..lineage import seen_cases
 from ..project import Project
 from .adapt import Changes, adaptation, clicks_to_compare, compare, held_out
 from .config import BudgetConfig, RunConfig
@@ -38,10 +39,10 @@ def update_config(project: Project, source: Path) -> RunConfig:
 
     Completed patients of the other parts are held out, so that both models can be compared on them.
     """
-    train, known = project.split.train, config_of(source).train
-    if set(train) <= set(known):
+    train = project.split.train
+    if set(train) <= set(config_of(source).train):
         raise UserError(f"{source.name} has learned from all patients that train; nothing was started")
-    held_out(project, (*train, *known))
+    held_out(project, (*train, *seen_cases(source, validation=False)))
     settings = ["patches.schedule=constant", "clicks.after=0"]
     budget = BudgetConfig(minutes=MINUTES)
     return adaptation(project, source, train, (), budget, name="update", freeze="none", settings=settings)
@@ -53,7 +54,7 @@ def judged(project: Project, source: Path, run: Path) -> Offer:
     The model in use may have been chosen by its Dice on some of them, which favours it and never the update.
     """
     own = config_of(run)
-    cases = held_out(project, (*own.train, *config_of(source).train))
+    cases = held_out(project, (*own.train, *seen_cases(source, validation=False)))
     references = project_cases(project, draw(cases, min(len(cases), _MOST_HELD_OUT), 0))
     clicks = clicks_to_compare(own)
     before, after = (evaluate_run(each, references, clicks=clicks, validated=True) for each in (source, run))
