@@ -123,7 +123,8 @@ def evaluate_run(
             f"{tuple(clicks)} are no numbers of clicks; nothing was evaluated; give at least one, such as clicks=(0, 1)"
         )
     model = load_trained(run_dir, device)
-    seen = frozenset() if elsewhere else seen_cases(run_dir, validation=not validated)
+    own = {*model.config.train, *(() if validated else model.config.validation)}
+    seen = set() if elsewhere else own | seen_cases(run_dir, validation=not validated)
     measured = [case for case in cases if case.id not in seen]
     counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
     results = []
