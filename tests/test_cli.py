@@ -98,6 +98,16 @@ def test_add_takes_in_what_is_new_and_relocate_finds_what_was_moved(
     assert Project.open(project).volume("later").image.size
 
 
+def test_the_modality_is_set_for_all_or_some_and_taken_back(project: Path) -> None:
+    assert f"{PATIENTS} cases are CT" in progseg("modality", project, "ct").output
+    some = Project.open(project).cases[0].id
+    assert "1 cases are MR" in progseg("modality", project, "mr", "--cases", some).output
+    assert [case.modality for case in Project.open(project).cases][:2] == ["mr", "ct"]
+    progseg("modality", project, "file")
+    assert {case.modality for case in Project.open(project).cases} == {None}
+    assert progseg("modality", project, "ct", "--cases", "nobody").exit_code == 2
+
+
 def test_an_error_of_the_users_is_one_line_without_traceback(tmp_path: Path) -> None:
     done = progseg("init", tmp_path / "study", "--images", tmp_path / "missing")
     assert done.exit_code == 2

@@ -61,6 +61,7 @@ for command in (
     files.init,
     files.add,
     files.relocate,
+    files.modality,
     files.check,
     ranking.rank,
     training.train,

@@ -1,4 +1,4 @@
-"""Commands about files and projects: ``init``, ``add``, ``relocate``, ``check`` and ``sample``."""
+"""Commands about files and projects: ``init``, ``add``, ``relocate``, ``modality``, ``check`` and ``sample``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def relocate(
     opened = Project.open(project)
     found = opened.relocate(images, labels)
     typer.echo(f"{len(found)} of {len(opened.cases)} cases found in {images}")
+
+
+def modality(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    kind: Annotated[Literal["ct", "mr", "file"], typer.Argument(help="What the scans are; file: as their files say.")],
+    cases: Annotated[str | None, typer.Option(help="ID,ID of some cases; all if not said.")] = None,
+) -> None:
+    """Say that scans are CT or MR, where their files say it wrong or not at all."""
+    from ..project import Project
+
+    opened = Project.open(project)
+    chosen = None if cases is None else cases.split(",")
+    opened.set_modality(None if kind == "file" else kind, chosen)
+    count = len(opened.cases) if chosen is None else len(chosen)
+    typer.echo(f"{count} cases are {'what their files say' if kind == 'file' else kind.upper()}")
 
 
 def check(

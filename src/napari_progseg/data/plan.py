@@ -206,7 +206,7 @@ def _taken_over(source: Plan, config: RunConfig, modality: Modality) -> dict[str
     if source.modality != modality:
         raise UserError(
             f"the run to start from (init) learned from {source.modality.upper()}, these cases are {modality.upper()}; "
-            "nothing was started; start from another run, or correct the modality in the project"
+            "nothing was started; start from another run, or say what they are: progseg modality PROJECT ct"
         )
     refuse_contradictions(config, source)
     patch = source.patch if config.patches.size is None else tuple(config.patches.size)
@@ -259,7 +259,7 @@ def _modality(facts: Sequence[CaseFacts]) -> Modality:
         ct, mr = ([f.case for f in facts if f.modality == kind] for kind in ("ct", "mr"))
         raise UserError(
             f"CT and MR are mixed: {', '.join(ct[:3])} look like CT, {', '.join(mr[:3])} like MR; nothing was started; "
-            "train on one modality, or correct it in the project"
+            "train on one modality, or say what they are: progseg modality PROJECT ct (or mr)"
         )
     return facts[0].modality
 
