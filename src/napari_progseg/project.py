@@ -118,7 +118,8 @@ class Project:
         """One sentence for each thing that is wrong or was noticed."""
         missing = [case.id for case in self.cases if not case.image.exists()]
         flagged = tuple(f"{case.id}: {case.note}" for case in self.cases if case.note)
-        gone = f"the images of {listed(missing)} are not where they were; say where they are: progseg relocate PROJECT --images FOLDER"
+        where = "say where they are: progseg relocate PROJECT --images FOLDER"
+        gone = f"the images of {listed(missing)} are not where they were; {where}"
         return (*self._load_problems, *self._manifest.problems, *flagged, *([gone] if missing else []))
 
     @property
