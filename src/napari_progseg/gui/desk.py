@@ -156,6 +156,8 @@ class Desk(QObject):
             self._adopt(project)
 
     def _adopt(self, project: Project) -> None:
+        if self._opening is not None:
+            self._opening.give_up()
         self.close_case()
         self.project = project
         self.dice_of_case.clear()
@@ -169,14 +171,20 @@ class Desk(QObject):
 
     def open_case(self, case_id: str) -> None:
         """Read a case in the background and show it; the one on screen is saved and left."""
-        if self.project is None:
+        project = self.project
+        if project is None:
             return
         if self._opening is not None:
             self._opening.cancel()
         if self.case is not None and self.case.id == case_id:
             self.close_case()  # what is painted while it is read would not be on the screen afterwards
-        read = called(read_case, self.project, case_id)
-        self._opening = self._work(f"Opening {case_id}…", read, self._read)
+        write_first = self.keeper.before_reading(project, case_id)
+
+        def steps(stop: Flag) -> Iterator[ReadCase]:
+            write_first()
+            yield read_case(project, case_id)
+
+        self._opening = self._work(f"Opening {case_id}…", steps, self._read)
 
     def _read(self, read: ReadCase | Problem) -> None:
         self._opening = None
@@ -323,9 +331,9 @@ class Desk(QObject):
     # --- runs ---------------------------------------------------------------------------------------------------
 
     def start_training(self, config: RunConfig) -> None:
-        """Start a run in its own process; labels on screen are saved first."""
-        self.keeper.save()
-        self.runs.start(config)
+        """Start a run in its own process once all labels are on the disk; refused if they cannot be written."""
+        if self.project is not None:
+            self.runs.start(config, self.saving())
 
     def _run_news(self) -> None:
         feed = self.runs.feed
@@ -348,9 +356,17 @@ class Desk(QObject):
 
         return self.background.start(text.rstrip("…").lower(), steps, on_value, finished, text)
 
-    def save_everything(self) -> None:
-        """Put all labels on the disk before this returns."""
-        self.keeper.save_now()
+    def saving(self) -> Callable[[], None]:
+        """Save in the background, and return a call for a worker whose job needs all labels on the disk.
+
+        The call returns once they are, and raises UserError if they cannot be written.
+        """
+        self.keeper.save()
+        return self.keeper.written(self.project)
+
+    def save_everything(self) -> bool:
+        """Put all labels on the disk before this returns; False if it refuses some."""
+        return self.keeper.save_now()
 
     def close(self) -> None:
         """Save, give back what was borrowed, end all work in this process. A running training goes on."""
@@ -360,7 +376,7 @@ class Desk(QObject):
         self.background.close()
         # where the window went without a word, Qt has already deleted timers; labels were saved when they changed
         with suppress(RuntimeError):
-            self.save_everything()
+            self.keeper.close()
             self.answerer.close()
         self.canvas.restore()
 
