@@ -70,6 +70,7 @@ class Runs(QObject):
         super().__init__()
         self._background = background
         self._following: Job | None = None
+        self._listing: Job | None = None
         self.project: Project | None = None
         self.rows: tuple[RunRow, ...] = ()
         self.feed: RunFeed | None = None
@@ -89,10 +90,12 @@ class Runs(QObject):
 
     def refresh(self) -> None:
         """Read the list of runs again, in the background."""
+        if self._listing is not None:
+            self._listing.cancel()  # it may have looked before what is new
         if self.project is None:
             self.listed.emit()
         else:
-            self._background.start("listing the runs", called(list_runs, self.project), self._listed)
+            self._listing = self._background.start("listing the runs", called(list_runs, self.project), self._listed)
 
     def _listed(self, rows: Any) -> None:
         if isinstance(rows, Problem):
