@@ -359,8 +359,7 @@ class Day:
 
         def start(desk: Any, config: Any) -> None:
             budget = config.budget.model_copy(update={"minutes": minutes})
-            desk.keeper.save()
-            begin(config.model_copy(update={"budget": budget}))
+            begin(config.model_copy(update={"budget": budget}), desk.saving())
 
         return start
 

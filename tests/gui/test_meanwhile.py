@@ -20,6 +20,7 @@ def page(dock, engine, project, qtbot):
     engine.add_run(project, "0001-clicks", "interactive")
     dock.open_project(project.root)
     qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=20_000)
+    idle(dock, qtbot)  # until it has been followed to its end, that run is the live one
     return dock.train.fine_tune
 
 

@@ -176,7 +176,7 @@ def test_a_full_disk_keeps_the_steps_for_the_journal_until_there_is_room(
         patch.setattr(Journal, "extend", full)
         with qtbot.waitSignal(opened.desk.said) as said:
             stroke(case, 2)
-        assert "your labels are safe" in said.args[0]
+        assert "kept in memory and tried again" in said.args[0]
     stroke(case, 9)
     painted = case.labels.copy()
     again = reopened(opened, project, qtbot)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,26 @@ def test_a_follower_reads_a_long_file_in_parts(tmp_path: Path, monkeypatch: pyte
     while (step := read_new(path, offset))[0]:
         lines, offset = lines + step[0], step[1]
     assert lines == written
+
+
+def test_a_journal_that_is_rewritten_keeps_no_other_waiting(tmp_path, monkeypatch) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(path, data) -> None:
+        writing.set()
+        go_on.wait(20)
+
+    monkeypatch.setattr("napari_progseg.storage.journal.write_bytes", slow)
+    rewriting = threading.Thread(target=Journal(tmp_path / "a.jsonl").rewrite, args=[[{"n": 1}]])
+    rewriting.start()
+    writing.wait(20)
+    other = Journal(tmp_path / "b.jsonl")
+    appending = threading.Thread(target=other.append, args=[{"n": 2}])
+    appending.start()
+    try:
+        appending.join(10)
+        assert other.read() == [{"n": 2}]
+    finally:
+        go_on.set()
+        rewriting.join()
+        appending.join()

@@ -290,8 +290,9 @@ class Annotate(QStackedWidget):
         completed = record is not None and record.state is CaseState.COMPLETED
         self.completed.setEnabled(not completed)
         self.completed.setText("Completed ✓" if completed else "Completed")
-        state = "Saved in a moment…" if self._desk.keeper.unsaved else "All labels are saved."
-        self.saved.setText(state)
+        keeper = self._desk.keeper
+        waiting = "Not saved yet; trying again…" if keeper.problem else "Saved in a moment…"
+        self.saved.setText(waiting if keeper.unsaved else "All labels are saved.")
 
 
 def _remark() -> QLabel:

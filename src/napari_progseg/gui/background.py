@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from ..errors import UserError
 
@@ -106,7 +106,11 @@ class Job:
 
 
 class Background(QObject):
-    """The workers of one dock. Lives on the GUI thread; values arrive there too."""
+    """The workers of one dock. Lives on the GUI thread; values arrive there too.
+
+    Qt's pool has as many threads as there are cores; every job brings its own beyond those. So none waits for another,
+    and labels are saved and clicks answered while others take hours.
+    """
 
     changed = Signal()  # a job began or ended
 
@@ -152,6 +156,7 @@ class Background(QObject):
         def ended() -> None:
             self._jobs.remove(job)
             job.worker = None
+            QThreadPool.globalInstance().reserveThread()
             if not self._closed:
                 if not job.stop.is_set():
                     job.end()
@@ -161,6 +166,7 @@ class Background(QObject):
         job.worker.yielded.connect(deliver)
         job.worker.finished.connect(ended)
         self._jobs.append(job)
+        QThreadPool.globalInstance().releaseThread()
         job.worker.start()
         self.changed.emit()
         return job

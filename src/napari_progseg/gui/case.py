@@ -70,6 +70,7 @@ class OpenCase(QObject):
         self.source = f"from {past.source}" if self.has_prediction else ""
         self.history = past.history
         self.tally, self.stale = read.tally, False
+        self.revision = 0  # counts changes of labels and prediction
         self.doubts: Doubts | None = None  # where a model predicted the whole case
         self.started = self.has_prediction  # whether the prediction stands on a mask that the user chose to start from
         self.strokes = Strokes(self)
@@ -257,6 +258,7 @@ class OpenCase(QObject):
 
     def show_prediction(self) -> None:
         """Draw the prediction and all that hangs on it."""
+        self.revision += 1
         if self.prediction_layer not in self.viewer.layers:
             with self._below_clicks():
                 self.prediction_layer = self._add_prediction()
@@ -297,6 +299,7 @@ class OpenCase(QObject):
 
     def labels_changed(self) -> None:
         """Draw the labels and all that hangs on them."""
+        self.revision += 1
         if self.labels_layer in self.viewer.layers:
             self.labels = self.labels_layer.data
             layers.redraw(self.labels_layer)
@@ -309,22 +312,19 @@ class OpenCase(QObject):
     def _fresh_tally(self) -> Tally:
         return Tally.of(self.predicted, self.labels, [each.value for each in self.classes])
 
-    def set_reference(self) -> None:
-        """Measure predictions against the labels from now on."""
-        self.tally = self._fresh_tally()
+    def recounting(self) -> Callable[[], tuple[OpenCase, int, Tally]]:
+        """Return a call for a worker that counts prediction against labels; give what it returns to `recounted`."""
+        revision = self.revision
+        return lambda: (self, revision, self._fresh_tally())
+
+    def recounted(self, revision: int, tally: Tally) -> bool:
+        """Measure by a fresh count from now on; False if labels or prediction changed meanwhile."""
+        if revision != self.revision:
+            return False
+        self.tally, self.stale = tally, False
         self.show_agreement()
         self.changed.emit()
-
-    def recounting(self) -> Callable[[], tuple[OpenCase, Entry | None, Tally]]:
-        """Return a call for a worker that counts again; give what it returns to `recounted`."""
-        newest = self.history.done[-1] if self.history.done else None
-        return lambda: (self, newest, self._fresh_tally())
-
-    def recounted(self, newest: Entry | None, tally: Tally) -> None:
-        """Take a fresh count, unless something was changed meanwhile."""
-        if newest is (self.history.done[-1] if self.history.done else None):
-            self.tally, self.stale = tally, False
-            self.changed.emit()
+        return True
 
     @property
     def dice(self) -> dict[int, float | None] | None:

@@ -17,18 +17,17 @@ from ..training.config import RunConfig
 from . import engine, recent
 from .answers import Answerer
 from .background import Background, Flag, Job, Problem, called
-from .bridge import Preview
 from .canvas import CanvasText
 from .case import OpenCase
-from .compare import LARGE_VOXELS, Tally
 from .history import Entry
 from .layers import PREFIX, warm_up
+from .live import LivePreview
 from .reading import ReadCase, read_case
 from .runs import Runs, models_of
 from .saving import Keeper
 from .startmask import StartMask, file_values, layer_values, mask_of
 from .tools import Tools
-from .wording import canvas_text, mean, run_number, thousands
+from .wording import canvas_text, mean
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -70,7 +69,8 @@ class Desk(QObject):
         self.device = ""
         self.busy = ""
         self._opening: Job | None = None
-        self._asked_preview: tuple[Path, str] | None = None
+        self._live = LivePreview(self)
+        self._counting = False
         self._closed = False
         self.reviewing = False  # the stored prediction on screen stays, whatever a training shows
         self._connect()
@@ -80,11 +80,12 @@ class Desk(QObject):
         for speaker in (self.keeper, self.answerer, self.runs):
             speaker.failed.connect(self.said)
         self.keeper.saved.connect(self._saved)
+        self.keeper.failed.connect(self.annotation_changed)
         self.answerer.changed.connect(self.annotation_changed)
         self.tools.changed.connect(self.annotation_changed)
         self.runs.listed.connect(self._choose_models)
         self.runs.news.connect(self._run_news)
-        self.runs.previewed.connect(self._previewed)
+        self.runs.previewed.connect(self._live.take)
         self.runs.improved.connect(self._improved)
 
     def _prepare(self) -> None:
@@ -155,6 +156,8 @@ class Desk(QObject):
             self._adopt(project)
 
     def _adopt(self, project: Project) -> None:
+        if self._opening is not None:
+            self._opening.give_up()
         self.close_case()
         self.project = project
         self.dice_of_case.clear()
@@ -168,14 +171,20 @@ class Desk(QObject):
 
     def open_case(self, case_id: str) -> None:
         """Read a case in the background and show it; the one on screen is saved and left."""
-        if self.project is None:
+        project = self.project
+        if project is None:
             return
         if self._opening is not None:
             self._opening.cancel()
         if self.case is not None and self.case.id == case_id:
             self.close_case()  # what is painted while it is read would not be on the screen afterwards
-        read = called(read_case, self.project, case_id)
-        self._opening = self._work(f"Opening {case_id}…", read, self._read)
+        write_first = self.keeper.before_reading(project, case_id)
+
+        def steps(stop: Flag) -> Iterator[ReadCase]:
+            write_first()
+            yield read_case(project, case_id)
+
+        self._opening = self._work(f"Opening {case_id}…", steps, self._read)
 
     def _read(self, read: ReadCase | Problem) -> None:
         self._opening = None
@@ -192,7 +201,7 @@ class Desk(QObject):
         self.case.pick_tool()
         self._case_touched()
         self.case_changed.emit()
-        self._ask_preview()
+        self._live.ask()
         if read.volume.notes:
             show_info(read.volume.notes[0])
 
@@ -201,9 +210,7 @@ class Desk(QObject):
         if self.case is None:
             return
         self.answerer.cancel()
-        if self._asked_preview is not None:
-            self._asked_preview = None
-            self.runs.preview("")
+        self._live.forget()
         self.keeper.leave()
         case, self.case = self.case, None
         case.close()
@@ -214,9 +221,13 @@ class Desk(QObject):
 
     def complete_case(self) -> None:
         """Save the labels and mark the case completed: predictions are measured against it, runs may learn from it."""
-        if self.case is not None:
-            self.keeper.save(CaseState.COMPLETED)
-            self.case.set_reference()
+        if self.case is None:
+            return
+        self.case.settle()
+        if self.open_record().label is None and not self.keeper.unsaved:
+            self.said.emit(f"{self.case.id} has no labels yet, so it was not marked completed. Label it first.")
+            return
+        self.keeper.save(CaseState.COMPLETED)
 
     def accept(self) -> bool:
         """Copy the prediction into the labels and save them; False if there is nothing to copy."""
@@ -227,12 +238,25 @@ class Desk(QObject):
 
     def _saved(self, case_id: str) -> None:
         self.cases_changed.emit()
-        if self.case is not None and self.case.id == case_id and self.case.stale:
-            self.background.start("comparing with the reference", called(self.case.recounting()), self._recounted)
+        if self.case is not None and self.case.id == case_id:
+            self._recount()
+
+    def _recount(self) -> None:
+        """Measure the prediction against labels that were changed or have just become the reference."""
+        case = self.case
+        if case is None or self._counting:
+            return
+        if case.stale or (case.tally is None and self.state_of(case.id) is CaseState.COMPLETED):
+            self._counting = True
+            self.background.start("comparing with the reference", called(case.recounting()), self._recounted)
 
     def _recounted(self, counted: Any) -> None:
-        if not isinstance(counted, Problem) and counted[0] is self.case:
-            self.case.recounted(*counted[1:])
+        self._counting = False
+        if isinstance(counted, Problem):
+            return
+        case, revision, tally = counted
+        if case is not self.case or not case.recounted(revision, tally):
+            self._recount()
 
     def state_of(self, case_id: str) -> CaseState:
         """Return how far a case is."""
@@ -307,9 +331,9 @@ class Desk(QObject):
     # --- runs ---------------------------------------------------------------------------------------------------
 
     def start_training(self, config: RunConfig) -> None:
-        """Start a run in its own process; labels on screen are saved first."""
-        self.keeper.save()
-        self.runs.start(config)
+        """Start a run in its own process once all labels are on the disk; refused if they cannot be written."""
+        if self.project is not None:
+            self.runs.start(config, self.saving())
 
     def _run_news(self) -> None:
         feed = self.runs.feed
@@ -317,39 +341,7 @@ class Desk(QObject):
             for case_id, dice in feed.validations[-1].cases.items():
                 if self.case is None or case_id != self.case.id:
                     self.dice_of_case[case_id] = mean(list(dice.values()))
-        self._ask_preview()
-
-    def _ask_preview(self) -> None:
-        """Ask the run for the case on screen, once per run and case; restored slices are shown without any, too."""
-        if not self.runs.shows_live:
-            return
-        feed = self.runs.feed
-        case = self.case.id if self.case is not None else feed.cases[0] if feed.restores and feed.cases else None
-        wanted = (self.runs.run, case)
-        if case is not None and wanted != self._asked_preview:
-            self._asked_preview = wanted
-            self.runs.preview(case)
-
-    def _previewed(self, preview: Preview) -> None:
-        case = self.case
-        if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
-            return
-        # a mask that came from the user's clicks or choice is theirs; training never replaces it
-        if case.started or case.history.clicks or self.reviewing:
-            return
-        source = f"{run_number(self.runs.run.name)} · step {thousands(preview.step)}"
-        if preview.labels.size > LARGE_VOXELS and case.tally is not None:
-            counting = called(_counted, case, preview, source)
-            self.background.start("comparing with the reference", counting, self._counted)
-        else:
-            self._counted((case, preview, source, None))
-
-    def _counted(self, counted: Any) -> None:
-        if isinstance(counted, Problem) or counted[0] is not self.case:
-            return
-        case, preview, source, tally = counted
-        case.source = source
-        case.put_whole(preview.labels, tally)
+        self._live.ask()
 
     # --- busy, close --------------------------------------------------------------------------------------------
 
@@ -364,9 +356,17 @@ class Desk(QObject):
 
         return self.background.start(text.rstrip("…").lower(), steps, on_value, finished, text)
 
-    def save_everything(self) -> None:
-        """Put all labels on the disk before this returns."""
-        self.keeper.save_now()
+    def saving(self) -> Callable[[], None]:
+        """Save in the background, and return a call for a worker whose job needs all labels on the disk.
+
+        The call returns once they are, and raises UserError if they cannot be written.
+        """
+        self.keeper.save()
+        return self.keeper.written(self.project)
+
+    def save_everything(self) -> bool:
+        """Put all labels on the disk before this returns; False if it refuses some."""
+        return self.keeper.save_now()
 
     def close(self) -> None:
         """Save, give back what was borrowed, end all work in this process. A running training goes on."""
@@ -376,14 +376,9 @@ class Desk(QObject):
         self.background.close()
         # where the window went without a word, Qt has already deleted timers; labels were saved when they changed
         with suppress(RuntimeError):
-            self.save_everything()
+            self.keeper.close()
             self.answerer.close()
         self.canvas.restore()
-
-
-def _counted(case: OpenCase, preview: Preview, source: str) -> tuple[OpenCase, Preview, str, Tally]:
-    tally = Tally.of(preview.labels, case.labels, [each.value for each in case.classes])
-    return case, preview, source, tally
 
 
 def _short(source: str) -> str:

@@ -57,6 +57,7 @@ class ProgSegDock(QWidget):
         self._viewer = viewer
         self._recheck = self._timer(500, self._still_open)
         self._closing = self._timer(400, self._close_window)
+        self._lost = False  # whether the user closes although labels cannot be written
         self.desk = Desk(viewer)
         self.upcoming = Upcoming(self.desk)
         self.patients = Patients(self.desk, self.upcoming)
@@ -244,13 +245,18 @@ class ProgSegDock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Save before the window closes, and ask about a running training."""
         if isinstance(watched, QMainWindow) and event.type() == QEvent.Type.Close:
-            self.desk.save_everything()
+            saved = self._save_or_lose(asking=event.spontaneous() or self._in_use(watched))
+            if saved is None:
+                event.ignore()
+                return True
             if event.spontaneous() and self.desk.runs.live:
                 event.ignore()
-                if self._ask_about_run():
+                if self._ask_about_run(saved):
                     self.desk.runs.detach()
                     # once our worker has ended, so that napari does not ask a second time
                     self._closing.start()
+                else:
+                    self._lost = False
                 return True
             self.desk.runs.detach()
             # napari may still ask and stay open; then the run is followed again
@@ -270,14 +276,46 @@ class ProgSegDock(QWidget):
 
     def _still_open(self) -> None:
         window = self._main_window()
-        if window is not None and window.isVisible() and self.desk.runs.run is not None:
-            self.desk.runs.refresh()
+        if window is not None and window.isVisible():
+            self._lost = False
+            if self.desk.runs.run is not None:
+                self.desk.runs.refresh()
 
-    def _ask_about_run(self) -> bool:
+    def _in_use(self, window: QMainWindow) -> bool:
+        """Whether a user may still keep the window: a viewer that a program closes has lost its layers by now."""
+        return window.isVisible() and len(self._viewer.layers) > 0
+
+    def _save_or_lose(self, *, asking: bool) -> bool | None:
+        """Save all; True if that was done, False if it may be lost, None if the user keeps the window open."""
+        while not self.desk.save_everything():
+            if not asking or self._lost:
+                return False
+            answer = self._ask_about_labels()
+            if answer is None:
+                return None
+            self._lost = not answer
+        return True
+
+    def _ask_about_labels(self) -> bool | None:
+        """Ask what to do where labels cannot be written: True tries again, False closes anyway, None stays."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("Labels are not saved")
+        box.setText("Your newest labels could not be written, and closing napari now may lose them.")
+        box.setInformativeText(self.desk.keeper.problem)
+        again = box.addButton("Try again", QMessageBox.ButtonRole.AcceptRole)
+        lose = box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(again)
+        box.exec()
+        return {again: True, lose: False}.get(box.clickedButton())
+
+    def _ask_about_run(self, saved: bool) -> bool:
         """Ask whether training goes on; False keeps the window open."""
         box = QMessageBox(self)
         box.setWindowTitle("Training is running")
-        box.setText("All labels are saved. Shall the training go on after napari is closed?")
+        question = "Shall the training go on after napari is closed?"
+        box.setText(f"All labels are saved. {question}" if saved else question)
         keep = box.addButton("Keep training", QMessageBox.ButtonRole.AcceptRole)
         stop = box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)

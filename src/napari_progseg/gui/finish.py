@@ -135,10 +135,10 @@ class Finish(QWidget):
         self, out: Path, cases: tuple[str, ...] | None = None, predictions: bool = False, run: Path | None = None
     ) -> None:
         """Export into a folder that does not exist yet, in the background; what is on screen is saved first."""
-        self._desk.keeper.save_now()
-        project = self._desk.project
+        project, write_first = self._desk.project, self._desk.saving()
 
         def steps(stop: Flag) -> Iterator[Exported]:
+            write_first()
             yield from engine.export_project(project, out, cases, predictions, run, stop.is_set)
 
         def ended() -> None:

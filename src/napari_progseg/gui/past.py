@@ -121,6 +121,7 @@ class _Reader:
         self.label_steps: list[_Change] = []
         self.below = Mask()
         self.replaced = False  # a whole prediction took the place of the mask
+        self._shortened = False  # the steps before were shortened, so theirs are the numbers that are missing
         self._shape = shape_zyx
         self._states: list[tuple[str, int, str]] = []
 
@@ -134,6 +135,7 @@ class _Reader:
             elif "below" in record:
                 self.history = History(prompts_in(record) or (), None)
                 self.below = Mask(boxes_in(record, self._shape), str(record.get("source", "")))
+                self._shortened = True
             elif "kept" in record:
                 self._done(record["kept"], record)
             elif "back" in record:
@@ -177,9 +179,9 @@ class _Reader:
 
     def _state(self, state: str, number: int, mark: str) -> None:
         self._states.append((state, number, mark))
-        self.step = max(self.step, number)
-        if state == "found":
-            self.forget()
+        if state == "found" or (number > self.step and not self._shortened):
+            self.forget()  # labels were changed by something else, or by steps that are not in the journal
+        self.step, self._shortened = max(self.step, number), False
 
     def forget(self) -> None:
         """Drop the steps; what stands, and the mask, stay."""

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from ..predictions import Prediction, Predictions, review_order
 from ..project import CaseState
 from ..volume import LabelMap
-from .background import Problem, called
+from .background import Job, Problem, called
 from .case import OpenCase
 from .desk import Desk
 from .wording import source_text
@@ -25,6 +25,7 @@ class Review(QObject):
         self._desk = desk
         self._records: dict[str, Prediction] = {}
         self._in_hand: str | None = None
+        self._listing: Job | None = None
         self.on = False
         desk.project_changed.connect(self._project_changed)
         desk.case_changed.connect(self._case_changed)
@@ -44,8 +45,10 @@ class Review(QObject):
     def refresh(self) -> None:
         """Read again what is predicted, in the background."""
         if self._desk.project is not None:
-            predictions = Predictions(self._desk.project)
-            self._desk.background.start("looking for predictions", called(_listed, predictions), self._listed)
+            if self._listing is not None:
+                self._listing.cancel()  # it may have looked before what is new
+            steps = called(_listed, Predictions(self._desk.project))
+            self._listing = self._desk.background.start("looking for predictions", steps, self._listed)
 
     def _listed(self, found: Any) -> None:
         if isinstance(found, Problem) or self._desk.project is None or found[0] != self._desk.project.root:

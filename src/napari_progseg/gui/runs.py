@@ -70,6 +70,7 @@ class Runs(QObject):
         super().__init__()
         self._background = background
         self._following: Job | None = None
+        self._listing: Job | None = None
         self.project: Project | None = None
         self.rows: tuple[RunRow, ...] = ()
         self.feed: RunFeed | None = None
@@ -89,10 +90,12 @@ class Runs(QObject):
 
     def refresh(self) -> None:
         """Read the list of runs again, in the background."""
+        if self._listing is not None:
+            self._listing.cancel()  # it may have looked before what is new
         if self.project is None:
             self.listed.emit()
         else:
-            self._background.start("listing the runs", called(list_runs, self.project), self._listed)
+            self._listing = self._background.start("listing the runs", called(list_runs, self.project), self._listed)
 
     def _listed(self, rows: Any) -> None:
         if isinstance(rows, Problem):
@@ -133,13 +136,20 @@ class Runs(QObject):
         """Whether the followed run may show what it predicts now; one beside the work never touches the screen."""
         return self.live and self.feed.state == "running" and not self.feed.beside
 
-    def start(self, config: RunConfig) -> None:
-        """Make a run and start it; follows it as soon as it is there."""
-        self._start(engine.start_run, config)
+    def start(self, config: RunConfig, first: Callable[[], None]) -> None:
+        """Make a run and start it, once `first` has returned in the worker; follows it as soon as it is there."""
+        self._start(_after(first, engine.start_run), config)
 
-    def adapt(self, source: Path, train: Sequence[str], validation: Sequence[str], minutes: float) -> None:
-        """Start a run that adapts a model of another centre."""
-        self._start(engine.start_adaptation, source, train, validation, minutes)
+    def adapt(
+        self,
+        source: Path,
+        train: Sequence[str],
+        validation: Sequence[str],
+        minutes: float,
+        first: Callable[[], None],
+    ) -> None:
+        """Start a run that adapts a model of another centre, once `first` has returned in the worker."""
+        self._start(_after(first, engine.start_adaptation), source, train, validation, minutes)
 
     def update(self, source: Path, refused: Callable[[str], None]) -> None:
         """Start a run that trains the model of another one further; `refused` hears why that cannot be."""
@@ -230,6 +240,14 @@ class Runs(QObject):
             self.feed.state = "dead"
         self.news.emit()
         self.refresh()
+
+
+def _after(first: Callable[[], None], make: Callable[..., Path]) -> Callable[..., Path]:
+    def both(*asked: Any) -> Path:
+        first()
+        return make(*asked)
+
+    return both
 
 
 def list_runs(project: Project) -> tuple[RunRow, ...]:

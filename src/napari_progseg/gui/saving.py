@@ -1,108 +1,30 @@
-"""Labels and clicks onto the disk: when idle, on accept, on leaving a case, on closing."""
+"""Labels and clicks onto the disk: when idle, on accept, on leaving a case, on closing; again after a refusal."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..classes import merged
 from ..errors import UserError
-from ..geometry import Geometry
 from ..project import CaseState, Project
-from ..storage.journal import Journal
-from ..volume import LabelMap
-from .background import Background, Problem, called
+from .background import Background, Problem, Steps, called
 from .case import OpenCase
-from .edits import edit_record, files_of, fingerprint, journal, predicted_record, state_record
+from .edits import edit_record, predicted_record
 from .history import Entry
 from .past import Past
+from .pen import Pen
 
 _IDLE_MS = 2000
+_AGAIN_MS = 5000
 _LARGE_BYTES = 64 * 2**10
 
 
-class Pen:
-    """Writes one case's labels and state, and says in the journal which; whoever calls it, the newest content wins.
-
-    Parameters
-    ----------
-    project : Project
-        Where the labels are kept.
-    case_id : str
-        The case.
-    geometry : Geometry
-        Grid of its image.
-    """
-
-    def __init__(self, project: Project, case_id: str, geometry: Geometry) -> None:
-        self.case_id = case_id
-        self._project, self._geometry = project, geometry
-        self._journal = journal(project, case_id)
-        self._lock = files_of(project, case_id)
-        self._given = 0
-        self._written = 0
-        self._labels: NDArray[Any] | None = None
-        self._step = 0
-        self._state: CaseState | None = None
-
-    def give(self, labels: NDArray[Any] | None, state: CaseState | None = None, step: int = 0) -> None:
-        """Hand over what is to be written.
-
-        Parameters
-        ----------
-        labels : ndarray, (Z, Y, X), or None
-            Labels, which may change while they are written: the journal holds what comes after `step`, and whoever
-            changes them hands them over again.
-        state : CaseState or None
-            The state to be set afterwards.
-        step : int
-            Number of the last step that the labels hold.
-        """
-        self._given += 1
-        if labels is not None:
-            self._labels, self._step = labels, step
-        if state is not None:
-            self._state = state
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was handed over that is not on the disk yet."""
-        return self._written < self._given
-
-    def write(self) -> None:
-        """Write what was handed over last; returns when it is on the disk, whichever thread wrote it."""
-        with self._lock:
-            given, labels, state, step = self._given, self._labels, self._state, self._step
-            if given == self._written:
-                return
-            if labels is not None:
-                self._write_labels(labels.copy(), step)
-            if state is not None:
-                self._project.set_state(self.case_id, state)
-            self._written = given
-            if given == self._given:
-                self._labels = self._state = None
-
-    def _write_labels(self, labels: NDArray[Any], step: int) -> None:
-        # as they will be read again
-        mark = fingerprint(merged(labels, self._project.classes))
-        self._say(state_record("saving", step, mark))
-        self._project.save_labels(self.case_id, LabelMap(labels, self._geometry))
-        self._say(state_record("saved", step, mark))
-
-    def _say(self, record: Mapping[str, Any]) -> None:
-        # without it, labels and steps are as safe; only steps of before cannot be undone once the case was left
-        with suppress(UserError, OSError):
-            self._journal.append(record)
-
-
 class Keeper(QObject):
-    """Saves the labels of the open case.
+    """Saves the labels of the open case, and those of earlier ones that the disk refused.
 
     Parameters
     ----------
@@ -118,24 +40,40 @@ class Keeper(QObject):
         self._background = background
         self._case: OpenCase | None = None
         self._pen: Pen | None = None
-        self._pens: list[Pen] = []
-        self._journal: Journal | None = None
-        self._owed: list[dict[str, Any]] = []  # what the journal could not take yet
+        self._pens: dict[tuple[Path, str], Pen] = {}  # the newest visit of each case
         self._step = 0
         self._unsaved = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_IDLE_MS)
-        self._timer.timeout.connect(self.save)
+        self._told: dict[Pen, str] = {}  # why the disk refused last
+        self._timer = self._make_timer(_IDLE_MS, self.save)
+        self._again = self._make_timer(_AGAIN_MS, self._try_again)
+
+    def _make_timer(self, milliseconds: int, then: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(then)
+        return timer
+
+    # --- visits -------------------------------------------------------------------------------------------------
+
+    def before_reading(self, project: Project, case_id: str) -> Callable[[], None]:
+        """Return a call for the worker that reads a case: first, what an earlier visit left is written.
+
+        The call raises UserError where a reader would not find all.
+        """
+        pen = self._pens.get((project.root, case_id))
+        return (lambda: None) if pen is None else (lambda: pen.prepare_visit(project))
 
     def watch(self, project: Project, case: OpenCase, past: Past) -> None:
         """Keep this case from now on; labels that its past had to add are saved."""
+        key = (project.root, case.id)
+        if (before := self._pens.get(key)) is not None:
+            before.retire()
+            self._told.pop(before, None)
+        found = () if past.found is None else (past.found,)
         self._case = case
-        self._pen = Pen(project, case.id, case.volume.geometry)
-        self._pens = [*(pen for pen in self._pens if pen.pending), self._pen]
-        self._journal = journal(project, case.id)
+        self._pen = self._pens[key] = Pen(project, case.id, case.volume.geometry, found)
         self._step = past.step
-        self._owed = [] if past.found is None else [dict(past.found)]
         self._unsaved = False
         case.relabelled.connect(self._relabelled)
         case.edited.connect(self._edited)
@@ -144,15 +82,22 @@ class Keeper(QObject):
             self._relabelled()
 
     def leave(self) -> None:
-        """Save what is unsaved and keep nothing any more."""
+        """Save what is unsaved and keep the case no more; what the disk refuses is tried again."""
         self.save()
         self._timer.stop()
-        self._case = self._pen = self._journal = None
+        self._case = self._pen = None
+
+    # --- saving -------------------------------------------------------------------------------------------------
 
     @property
     def unsaved(self) -> bool:
-        """Whether labels changed since they were last handed to the disk."""
-        return self._unsaved
+        """Whether any labels are not on the disk yet."""
+        return self._unsaved or any(pen.pending for pen in self._pens.values())
+
+    @property
+    def problem(self) -> str:
+        """Why they could not be written; empty where nothing was refused."""
+        return next((text for pen, text in self._told.items() if pen.pending), "")
 
     def save(self, state: CaseState | None = None) -> None:
         """Save in the background, and set the state of the case afterwards if asked."""
@@ -161,31 +106,72 @@ class Keeper(QObject):
         self._hand_over(state)
         if self._pen.pending:
             self._timer.stop()
-            self._background.start(f"saving the labels of {self._pen.case_id}", _writing(self._pen), self._wrote)
+            self._write(self._pen)
 
-    def save_now(self) -> None:
-        """Save before this returns, also what a worker was still to write; for closing."""
+    def save_now(self) -> bool:
+        """Save before this returns, also what a worker was still to write; False if the disk refuses. For closing."""
         self._hand_over()
-        for pen in self._pens:
+        for pen in self._pens.values():
             try:
                 pen.write()
-            except UserError as error:
-                self.failed.emit(str(error))
+            except (UserError, OSError, MemoryError) as error:
+                self._tell(pen, str(error))
+        return not self.unsaved
+
+    def close(self) -> None:
+        """Save a last time, and try nothing again."""
+        self.save_now()
+        self._timer.stop()
+        self._again.stop()
+
+    def written(self, project: Project | None) -> Callable[[], None]:
+        """Return a call for a worker that returns once all of a project is on the disk, or raises UserError."""
+        pens = [pen for (root, _), pen in self._pens.items() if project is None or root == project.root]
+
+        def write() -> None:
+            for pen in pens:
+                pen.write()
+
+        return write
 
     def _hand_over(self, state: CaseState | None = None) -> None:
         if self._case is None:
             return
         self._case.settle()
         if self._unsaved or state is not None:
-            self._write_down()
+            self._note()
             self._pen.give(self._case.labels if self._unsaved else None, state, self._step)
             self._unsaved = False
 
-    def _wrote(self, value: str | Problem) -> None:
+    def _write(self, pen: Pen) -> None:
+        self._background.start(
+            f"saving the labels of {pen.case_id}", _writing(pen), lambda value: self._wrote(pen, value)
+        )
+
+    def _wrote(self, pen: Pen, value: str | Problem) -> None:
         if isinstance(value, Problem):
-            self.failed.emit(value.text)
+            self._tell(pen, value.text)
         else:
-            self.saved.emit(value)
+            self._told.pop(pen, None)
+            self.saved.emit(pen.case_id)
+        if pen.pending or pen.owing:
+            self._try_later()
+
+    def _try_later(self) -> None:
+        if not self._again.isActive():
+            self._again.start()
+
+    def _try_again(self) -> None:
+        for pen in self._pens.values():
+            if pen.pending or pen.owing:
+                self._write(pen)
+
+    def _tell(self, pen: Pen, problem: str) -> None:
+        if problem != self._told.get(pen):
+            self._told[pen] = problem
+            self.failed.emit(problem)
+
+    # --- what the case tells ------------------------------------------------------------------------------------
 
     def _relabelled(self) -> None:
         self._unsaved = True
@@ -194,25 +180,24 @@ class Keeper(QObject):
     def _edited(self, what: str, entry: Entry) -> None:
         self._step += 1
         # a mask takes long to reach the disk, so that is left to a worker
-        self._write_down(edit_record(self._step, what, entry), synced=entry.size < _LARGE_BYTES)
+        self._note(edit_record(self._step, what, entry), synced=entry.size < _LARGE_BYTES)
 
     def _replaced(self) -> None:
-        self._write_down(predicted_record())
+        self._note(predicted_record())
 
-    def _write_down(self, *records: dict[str, Any], synced: bool = True) -> None:
-        """Add records to the journal, after those that it could not take; this process may die when it returns."""
-        self._owed += records
-        try:
-            self._journal.extend(self._owed, synced=synced)
-        except (UserError, OSError) as error:
-            self.failed.emit(f"The last step could not be written to the journal ({error}); your labels are safe.")
-            return
-        self._owed = []
-        if not synced:
-            self._background.start("syncing the journal", called(self._journal.sync))
+    def _note(self, *records: dict[str, Any], synced: bool = True) -> None:
+        refusal = self._pen.note(*records, synced=synced)
+        if refusal is not None:
+            self.failed.emit(
+                f"The last step could not be written to the journal ({refusal}). It is kept in memory and tried again."
+            )
+        if self._pen.owing:
+            self._try_later()
+        elif not synced:
+            self._background.start("syncing the journal", called(self._pen.sync))
 
 
-def _writing(pen: Pen) -> Any:
+def _writing(pen: Pen) -> Steps:
     def steps(stop: threading.Event) -> Iterator[str]:
         pen.write()
         yield pen.case_id

@@ -200,8 +200,7 @@ class Train(QWidget):
     def _adapt(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Run or project of another centre")
         if folder:
-            self._desk.keeper.save()
-            self._desk.runs.adapt(Path(folder), *self.chosen(), self.minutes.value())
+            self._desk.runs.adapt(Path(folder), *self.chosen(), self.minutes.value(), self._desk.saving())
 
     # --- state --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any
 from .atomic import explained, sync_file, sync_folder, write_all, write_bytes
 
 _MOST_NEW_BYTES = 16 * 2**20
-_writing = threading.Lock()  # an append that fails cuts the file off where it began
+_locks: dict[Path, threading.Lock] = {}
 
 
 class Journal:
@@ -32,6 +32,8 @@ class Journal:
         self.path = Path(path)
         self.durable = durable
         self.problems: tuple[str, ...] = ()
+        # an append that fails cuts the file off where it began
+        self._writing = _locks.setdefault(self.path.absolute(), threading.Lock())
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one record, which must not use the key ``crc``; raises `CannotWriteError` where the disk refuses."""
@@ -51,7 +53,7 @@ class Journal:
         data = b"".join(_line(record, self.durable) for record in records)
         if not data:
             return
-        with _writing, explained(self.path):
+        with self._writing, explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
             handle = os.open(self.path, flags, 0o666)
@@ -69,7 +71,7 @@ class Journal:
     def rewrite(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Put other records in place of all; whoever reads sees the old ones or the new ones."""
         data = b"".join(_line(record, self.durable) for record in records)
-        with _writing:
+        with self._writing:
             write_bytes(self.path, data)
 
     def read(self) -> list[dict[str, Any]]:
