@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_progseg.gui.box import difference
 from napari_progseg.gui.edits import journal
 from napari_progseg.project import Project
 
@@ -136,7 +137,7 @@ def test_a_stroke_that_was_not_saved_comes_back_with_the_way_back(opened, case, 
 def test_an_accepted_mask_and_one_started_from_come_back(opened, case, project, qtbot) -> None:
     before, mask = case.labels.copy(), np.zeros(SHAPE, np.uint8)
     mask[3:5, 4:9, 2:7] = 2
-    case.start_from(mask, "mine")
+    case.start_from(mask, "mine", difference(np.zeros_like(mask), mask))
     case.accept()
     again = reopened(opened, project, qtbot)
     assert np.array_equal(again.labels, mask)

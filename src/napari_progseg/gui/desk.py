@@ -21,7 +21,6 @@ from .bridge import Preview
 from .canvas import CanvasText
 from .case import OpenCase
 from .compare import LARGE_VOXELS, Tally
-from .history import Entry
 from .layers import PREFIX, warm_up
 from .reading import ReadCase, read_case
 from .runs import Runs, models_of
@@ -244,8 +243,8 @@ class Desk(QObject):
 
     # --- answers ------------------------------------------------------------------------------------------------
 
-    def _asked(self, entry: Entry) -> None:
-        self.answerer.ask(self.case, entry)
+    def _asked(self) -> None:
+        self.answerer.ask(self.case)
 
     def predict(self) -> None:
         """Predict the whole case on screen."""
@@ -348,8 +347,7 @@ class Desk(QObject):
         if isinstance(counted, Problem) or counted[0] is not self.case:
             return
         case, preview, source, tally = counted
-        case.source = source
-        case.put_whole(preview.labels, tally)
+        case.put_whole(preview.labels, tally, source=source)
 
     # --- busy, close --------------------------------------------------------------------------------------------
 
