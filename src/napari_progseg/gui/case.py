@@ -217,21 +217,13 @@ class OpenCase(QObject):
         """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
         boxes = changes(self.predicted, region, values)
         for box in boxes:
-            self._recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+            self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
         if boxes:
             self.show_prediction()
         return boxes
 
-    def travel_prediction(self, boxes: Sequence[Box], shown: Shown, *, back: bool) -> None:
-        """Take changes of the prediction back, given newest first, or make them again, oldest first."""
-        self.shown = shown
-        for box in boxes:
-            before = self.predicted[box.region].copy()
-            box.apply(self.predicted, back=back)
-            self._recount(box.region, before)
-        self.show_prediction()
-
-    def _recount(self, region: Region, before: NDArray[Any] | None) -> None:
+    def recount(self, region: Region, before: NDArray[Any] | None) -> None:
+        """Take into account that a region of the prediction is not what it was before."""
         if self.tally is not None and before is not None:
             start = [part.start for part in region]
             self.tally.change(start, before, self.predicted[region], self.labels[region])
@@ -264,16 +256,9 @@ class OpenCase(QObject):
         """
         self.settle()
         entry = self.history.record("start", (), source=source, mask=mask)
-        self.put_mask(entry, labels)
+        travel.put_mask(self, entry, labels)
         self.stepped("import", entry)
         return entry
-
-    def put_mask(self, entry: Entry, labels: NDArray[Any]) -> None:
-        """Put the mask of a step in place of whatever is predicted."""
-        entry.was, entry.now = self.shown, Shown.mask(entry.source)
-        self.shown, self.doubts = entry.now, None
-        entry.boxes[:] = self.put(_WHOLE, labels)
-        self.base += 1
 
     def show_prediction(self) -> None:
         """Draw the prediction and all that hangs on it."""

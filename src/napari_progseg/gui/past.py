@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..storage.journal import Journal
+from ..summary.effort import prompts_of
 from .box import Box, dense, difference
 from .edits import PREDICTED, boxes_in, content, fingerprint, predicted_record, prompts_in, state_record
 from .history import HISTORY_BYTES, Entry, History, Kind, Shown
@@ -268,10 +269,8 @@ def _compacted(records: Iterable[Mapping[str, Any]], past: Past) -> list[dict[st
 
 
 def _short(records: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Keep of each edit when it was, what it was, whence a mask came, and how many clicks and boxes stood after it."""
-    count = 0
-    for record in records:
-        clicks = record.get("clicks")
-        count = len(clicks) if isinstance(clicks, list) else record.get("count", count)
-        if "edit" in record:
-            yield {name: record[name] for name in ("time", "edit", "source") if name in record} | {"count": count}
+    """Keep of each edit when it was, what it was, whence a mask came, and what the report counts of its clicks."""
+    edits = [record for record in records if "edit" in record]
+    for record, (count, sets) in zip(edits, prompts_of(edits), strict=True):
+        kept = {name: record[name] for name in ("time", "edit", "source") if name in record}
+        yield kept | {"count": count, "sets": sets}

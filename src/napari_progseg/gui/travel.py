@@ -18,6 +18,8 @@ from .history import Entry, Shown
 if TYPE_CHECKING:
     from .case import OpenCase
 
+_WHOLE: Region = (slice(0, None),) * 3
+
 
 def undo(case: OpenCase) -> None:
     """Take the last step back, in whatever slice it was."""
@@ -51,6 +53,14 @@ def take_answer(
     case.changed.emit()
 
 
+def put_mask(case: OpenCase, entry: Entry, labels: NDArray[Any]) -> None:
+    """Put the mask of a step, (Z, Y, X), in place of whatever is predicted."""
+    entry.was, entry.now = case.shown, Shown.mask(entry.source)
+    case.shown, case.doubts = entry.now, None
+    entry.boxes[:] = case.put(_WHOLE, labels)
+    case.base += 1
+
+
 def _travel(case: OpenCase, entry: Entry, *, back: bool) -> None:
     if entry.labels:
         for box in in_order(entry.boxes, back=back):
@@ -59,11 +69,22 @@ def _travel(case: OpenCase, entry: Entry, *, back: bool) -> None:
         return
     here, there = (entry.now, entry.was) if back else (entry.was, entry.now)
     if there is not None and here is case.shown:
-        case.travel_prediction(in_order(entry.boxes, back=back), there, back=back)
-        if case.doubts is not None:
-            case.doubts.travel(entry.doubts, back=back)
-        case.base += entry.kind == "start"
+        _lead(case, entry, there, back=back)
     elif entry.kind == "start" and not back:
-        case.put_mask(entry, dense(entry.mask, case.predicted))
+        put_mask(case, entry, dense(entry.mask, case.predicted))
     if not case.answered:
         case.asked.emit()
+
+
+def _lead(case: OpenCase, entry: Entry, shown: Shown, *, back: bool) -> None:
+    """Lead the prediction to the state before a step, or after it."""
+    case.shown = shown
+    for box in in_order(entry.boxes, back=back):
+        before = case.predicted[box.region].copy()
+        box.apply(case.predicted, back=back)
+        case.recount(box.region, before)
+    if case.doubts is not None:
+        case.doubts.travel(entry.doubts, back=back)
+    if entry.kind == "start":
+        case.base += 1
+    case.show_prediction()
