@@ -65,6 +65,15 @@ def test_undo_of_a_click_writes_nothing_into_the_labels_where_training_has_writt
     assert not bench.case.labels.any()
 
 
+def test_an_answer_is_dropped_where_its_click_is_gone(bench) -> None:
+    bench.click(*ONE, answered=False)
+    bench.undo()
+    assert not bench.case.has_prediction
+    assert not bench.case.predicted.any()
+    bench.redo()
+    assert bench.case.predicted.any()
+
+
 def test_of_two_quick_clicks_the_one_that_stands_after_undo_has_its_mask(bench) -> None:
     empty = bench.case.predicted.copy()
     bench.click(*ONE, answered=False)
