@@ -10,6 +10,7 @@ from napari_progseg.gui.edits import journal
 from napari_progseg.project import Project
 
 from .conftest import SHAPE, SPACING, open_case
+from .held import Bench
 from .test_annotate import press
 
 
@@ -183,3 +184,15 @@ def test_a_full_disk_keeps_the_steps_for_the_journal_until_there_is_room(
     again = reopened(opened, project, qtbot)
     assert np.array_equal(again.labels, painted)
     assert len(again.history.done) == 2
+
+
+def test_a_stroke_that_was_just_painted_is_a_step_even_where_its_layer_goes(project, engine, qapp) -> None:
+    case = Bench(project, "case-3").case
+    before = case.labels.copy()
+    case.labels_layer.data_setitem((np.array([2]), np.array([3]), np.array([3])), 1)
+    case.viewer.layers.remove(case.labels_layer)
+    case.tools.set(tool="paint")
+    case.pick_tool()
+    assert [entry.kind for entry in case.history.done] == ["stroke"]
+    case.undo()
+    assert np.array_equal(case.labels_layer.data, before)
