@@ -7,6 +7,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_progseg.gui.box import difference
+
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -117,7 +119,8 @@ def test_a_mask_from_elsewhere_has_no_doubts(unlabelled, qtbot) -> None:
     desk = unlabelled.desk
     desk.predict()
     qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
-    desk.case.start_from(np.ones(desk.case.labels.shape, np.uint8), "elsewhere")
+    mask = np.ones(desk.case.labels.shape, np.uint8)
+    desk.case.start_from(mask, "elsewhere", difference(np.zeros_like(mask), mask))
     assert unlabelled.annotate.slices.about.text().startswith("No reference. “Predict")
     assert not unlabelled.annotate.slices.worst.isEnabled()
 

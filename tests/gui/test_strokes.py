@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_progseg.gui.box import difference
 from napari_progseg.gui.edits import journal
 from napari_progseg.project import Project
 
 from .conftest import SHAPE, SPACING, open_case
+from .held import Bench
 from .test_annotate import press
 
 
@@ -136,7 +138,7 @@ def test_a_stroke_that_was_not_saved_comes_back_with_the_way_back(opened, case, 
 def test_an_accepted_mask_and_one_started_from_come_back(opened, case, project, qtbot) -> None:
     before, mask = case.labels.copy(), np.zeros(SHAPE, np.uint8)
     mask[3:5, 4:9, 2:7] = 2
-    case.start_from(mask, "mine")
+    case.start_from(mask, "mine", difference(np.zeros_like(mask), mask))
     case.accept()
     again = reopened(opened, project, qtbot)
     assert np.array_equal(again.labels, mask)
@@ -182,3 +184,15 @@ def test_a_full_disk_keeps_the_steps_for_the_journal_until_there_is_room(
     again = reopened(opened, project, qtbot)
     assert np.array_equal(again.labels, painted)
     assert len(again.history.done) == 2
+
+
+def test_a_stroke_that_was_just_painted_is_a_step_even_where_its_layer_goes(project, engine, qapp) -> None:
+    case = Bench(project, "case-3").case
+    before = case.labels.copy()
+    case.labels_layer.data_setitem((np.array([2]), np.array([3]), np.array([3])), 1)
+    case.viewer.layers.remove(case.labels_layer)
+    case.tools.set(tool="paint")
+    case.pick_tool()
+    assert [entry.kind for entry in case.history.done] == ["stroke"]
+    case.undo()
+    assert np.array_equal(case.labels_layer.data, before)

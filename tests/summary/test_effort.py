@@ -68,3 +68,18 @@ def test_shortened_steps_count_alike_and_other_news_not_at_all() -> None:
     expected = effort_of("a", edits)
     assert (expected.clicks, expected.strokes, expected.others, expected.seconds) == (2, 1, 1, 40.0)
     assert effort_of("a", [*short[:2], {"note": "predicted"}, {"kept": "stroke"}, *short[2:], saved]) == expected
+
+
+def box(plane: int) -> dict[str, object]:
+    return {"box_zyx": [[plane, 1, 1], [plane, 5, 5]], "axis": 0, "label": 1}
+
+
+def test_a_box_that_takes_the_place_of_others_is_an_act_and_one_taken_away_is_none() -> None:
+    wider = box(3) | {"axis": 1}
+    lists = [[box(3)], [wider], [wider, {}, box(4)], [wider, box(5)], [box(5)]]
+    names = ("box", "box", "click", "box", "box")
+    effort = effort_of("a", [{"edit": name, "clicks": each} for name, each in zip(names, lists, strict=True)])
+    assert (effort.clicks, effort.others) == (4, 1)
+    short = [{"edit": "box", "count": 2, "sets": True}, {"edit": "box", "count": 1, "sets": True}]
+    effort = effort_of("a", [*short, {"edit": "box", "count": 0, "sets": False}])
+    assert (effort.clicks, effort.others) == (2, 1)

@@ -13,13 +13,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from ..errors import UserError
 from ..guidance.boxes import Prompt
 from ..volume import Volume
-from . import engine
+from . import engine, travel
 from .background import Background, Flag, Job, Problem
 from .box import Region
 from .case import OpenCase
 from .compare import Tally
 from .doubts import Doubts
-from .history import Entry
+from .history import Shown
 from .wording import CLICKS_ALONE, source_text
 
 _PROGRESS_MS = 150
@@ -27,13 +27,14 @@ _PROGRESS_MS = 150
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a click set asks; only the newest revision is answered, without a run from the image alone."""
+    """What the clicks of a case ask, and of which prediction; without a run they are answered from the image alone."""
 
     revision: int
     run: Path | None
     case: OpenCase
-    entry: Entry
     prompts: tuple[Prompt, ...]
+    shown: Shown
+    base: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class Answerer(QObject):
         self._models: dict[tuple[Path, int], Any] = {}
         self._session: _Session | None = None
         self._revision = 0
-        self._waiting: Request | None = None
+        self._waiting: OpenCase | None = None
         self._answering: Job | None = None
         self._predicting: Job | None = None
         self._fresh = 0
@@ -113,16 +114,17 @@ class Answerer(QObject):
         """Whether a click is being answered."""
         return self._answering is not None
 
-    def ask(self, case: OpenCase, entry: Entry) -> None:
-        """Answer the clicks of a case as they stand."""
+    def ask(self, case: OpenCase) -> None:
+        """Answer the clicks of a case as they stand when their turn comes."""
         self._revision += 1
-        self._waiting = Request(self._revision, self.run, case, entry, case.history.prompts)
+        self._waiting = case
         if self._answering is None:
             self._next()
 
     def _next(self) -> None:
-        request, self._waiting = self._waiting, None
-        if request is not None:
+        case, self._waiting = self._waiting, None
+        if case is not None and not (case.closed or case.answered):
+            request = Request(self._revision, self.run, case, case.history.prompts, case.shown, case.base)
             self._answering = self._background.start(
                 "answering a click", _Answering(self, request), self._answered, self._ended
             )
@@ -136,20 +138,18 @@ class Answerer(QObject):
         if isinstance(reply, Problem):
             self.failed.emit(reply.text)
             return
-        request = reply.request
+        request, case = reply.request, reply.request.case
         # an answer to an older click set is dropped: the newer one is on its way
-        if self._waiting is not None or request.prompts != request.case.history.prompts or request.case.closed:
+        if self._waiting is not None or case.closed or case.answered or request.prompts != case.history.prompts:
             return
-        for region, labels in reply.patches:
-            request.entry.boxes += request.case.put(region, labels)
-        if request.case.doubts is not None:
-            for region, unsure in reply.doubts:
-                request.entry.doubts += request.case.doubts.put(region, unsure)
+        if request.shown is not case.shown:  # a whole prediction came meanwhile
+            self.ask(case)
+            return
         self.source, self.seconds = reply.source, reply.seconds
-        request.case.source = reply.source
         if reply.sigma_mm is not None:
-            request.case.tools.set(sigma_mm=reply.sigma_mm)
-        request.case.changed.emit()
+            case.tools.set(sigma_mm=reply.sigma_mm)
+        shown = case.shown.answered(request.prompts, reply.source, by_model=request.run is not None)
+        travel.take_answer(case, reply.patches, reply.doubts, shown)
         self.changed.emit()
 
     def answer(self, request: Request) -> Reply:
@@ -157,12 +157,11 @@ class Answerer(QObject):
         model = None if request.run is None else self._model(request.run)
         case = request.case
         kept = self._session
-        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base != case.base:
+        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base != request.base:
             session = engine.session_without_model() if model is None else engine.make_session(model)
             session.set_image(case.volume)
-            kept = self._session = _Session(model, session, case.volume, case.base)
-        current = case.predicted if case.has_prediction else None
-        answer = kept.session.answer(request.prompts, request.revision, current, local=case.tools.local)
+            kept = self._session = _Session(model, session, case.volume, request.base)
+        answer = kept.session.answer(request.prompts, request.revision, case.predicted, local=case.tools.local)
         source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, answer.doubts, source, _sigma_mm(model), answer.seconds)
 
@@ -215,8 +214,7 @@ class Answerer(QObject):
         if isinstance(whole, Problem):
             self.failed.emit(whole.text)
         elif not whole.case.closed:
-            whole.case.source = whole.source
-            whole.case.put_whole(whole.labels, whole.tally, whole.doubts)
+            whole.case.put_whole(whole.labels, whole.tally, whole.doubts, whole.source)
 
     def whole(self, case: OpenCase, run: Path, stop: Flag) -> Whole:
         """Predict a volume. Runs in a worker."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +88,19 @@ class Box:
         z, y, x = (slice(int(start), int(start) + int(size)) for start, size in corners)
         packed = (base64.b64decode(record[name], validate=True) for name in ("where", "before", "after"))
         return cls((z, y, x), np.dtype(record["type"]), *packed)
+
+
+def in_order(boxes: Sequence[Box], *, back: bool) -> Sequence[Box]:
+    """Put changes that are kept oldest first into the order in which they are taken back, or made again."""
+    return boxes[::-1] if back else boxes
+
+
+def dense(boxes: Iterable[Box], like: NDArray[Any]) -> NDArray[Any]:
+    """Make changes of an empty volume, of the shape and type of another one."""
+    volume = np.zeros(like.shape, like.dtype)
+    for box in boxes:
+        box.apply(volume)
+    return volume
 
 
 def difference(before: NDArray[Any], after: NDArray[Any], start_zyx: Sequence[int] = (0, 0, 0)) -> tuple[Box, ...]:

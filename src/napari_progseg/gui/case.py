@@ -15,13 +15,13 @@ from ..guidance.clicks import Click
 from ..volume import LabelClass
 from . import layers, travel
 from .agreement import AgreementLayer
-from .box import Box, Region, changes, difference
+from .box import Box, Region, changes
 from .clicklayer import ClickLayer
 from .clickmaps import ClickMaps
 from .compare import LARGE_VOXELS, Tally, shown_region
 from .doubts import Doubts
 from .drawn import DrawnPrompts
-from .history import Entry
+from .history import Entry, Shown
 from .strokes import Strokes
 from .tools import Tools
 
@@ -49,7 +49,7 @@ class OpenCase(QObject):
     """
 
     changed = Signal()
-    asked = Signal(object)  # the Entry whose clicks want an answer
+    asked = Signal()  # the clicks that stand want an answer
     edited = Signal(str, object)  # for the journal: what was done, and the Entry
     replaced = Signal()  # a whole prediction took the place of the mask that was started from
     relabelled = Signal()
@@ -65,14 +65,12 @@ class OpenCase(QObject):
         past = read.past
         empty = np.zeros(read.labels.shape, read.labels.dtype)
         self.predicted: NDArray[Any] = empty if past.predicted is None else past.predicted
-        self.has_prediction, self.closed = past.predicted is not None, False
+        self.shown, self.history = past.shown, past.history
         self.base = 0  # counts whole predictions: clicks are answered anew on each
-        self.source = f"from {past.source}" if self.has_prediction else ""
-        self.history = past.history
+        self.closed = False
         self.tally, self.stale = read.tally, False
         self.revision = 0  # counts changes of labels and prediction
         self.doubts: Doubts | None = None  # where a model predicted the whole case
-        self.started = self.has_prediction  # whether the prediction stands on a mask that the user chose to start from
         self.strokes = Strokes(self)
         self._add_layers()
 
@@ -172,7 +170,7 @@ class OpenCase(QObject):
         entry = self.history.record("clicks", prompts)
         self.stepped(what, entry)
         if prompts:
-            self.asked.emit(entry)
+            self.asked.emit()
         return entry
 
     def _show_prompts(self) -> None:
@@ -196,45 +194,56 @@ class OpenCase(QObject):
 
     # --- prediction ---------------------------------------------------------------------------------------------
 
+    @property
+    def has_prediction(self) -> bool:
+        """Whether there is a prediction."""
+        return self.shown.exists
+
+    @property
+    def source(self) -> str:
+        """Who made what is newest in the prediction."""
+        return self.shown.source
+
+    @property
+    def started(self) -> bool:
+        """Whether the prediction stands on a mask that the user chose to start from."""
+        return self.shown.started
+
+    @property
+    def answered(self) -> bool:
+        """Whether the prediction holds what the clicks and boxes that stand deserve."""
+        return not self.history.prompts or self.history.prompts == self.shown.prompts
+
     def put(self, region: Region, values: NDArray[Any]) -> tuple[Box, ...]:
         """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
         boxes = changes(self.predicted, region, values)
-        self.has_prediction = True
         for box in boxes:
-            self._recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+            self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
         if boxes:
             self.show_prediction()
         return boxes
 
-    def travel_prediction(self, boxes: Sequence[Box], *, back: bool) -> None:
-        """Take changes of the prediction back, newest first, or make them again, oldest first."""
-        for box in boxes:
-            before = self.predicted[box.region].copy()
-            box.apply(self.predicted, back=back)
-            self._recount(box.region, before)
-        if boxes:
-            self.has_prediction = True
-            self.show_prediction()
-
-    def _recount(self, region: Region, before: NDArray[Any] | None) -> None:
+    def recount(self, region: Region, before: NDArray[Any] | None) -> None:
+        """Take into account that a region of the prediction is not what it was before."""
         if self.tally is not None and before is not None:
             start = [part.start for part in region]
             self.tally.change(start, before, self.predicted[region], self.labels[region])
 
-    def put_whole(self, labels: NDArray[Any], tally: Tally | None = None, doubts: Doubts | None = None) -> None:
+    def put_whole(
+        self, labels: NDArray[Any], tally: Tally | None = None, doubts: Doubts | None = None, source: str = ""
+    ) -> None:
         """Replace the whole prediction in place; `tally` and `doubts` were counted where the labels came from."""
+        if self.started:
+            self.replaced.emit()
         self.predicted[...] = labels
         self.doubts = doubts
-        self.has_prediction = True
+        self.shown = Shown.whole(source)
         self.base += 1
-        if self.started:
-            self.started = False
-            self.replaced.emit()
         if self.tally is not None:
             self.tally = tally or self._fresh_tally()
         self.show_prediction()
 
-    def start_from(self, labels: NDArray[Any], source: str, mask: Sequence[Box] | None = None) -> Entry:
+    def start_from(self, labels: NDArray[Any], source: str, mask: Sequence[Box]) -> Entry:
         """Make a mask the one that clicks correct; clicks are put away.
 
         Parameters
@@ -243,16 +252,12 @@ class OpenCase(QObject):
             Class values.
         source : str
             The layer or file that they came from.
-        mask : sequence of Box or None
-            They as a change of an empty volume, if that is known.
+        mask : sequence of Box
+            They as a change of an empty volume.
         """
         self.settle()
-        kept = difference(np.zeros(labels.shape, self.labels.dtype), labels) if mask is None else mask
-        entry = self.history.record("start", (), source=source, mask=kept)
-        self.source, self.started = f"from {source}", True
-        self.doubts = None
-        entry.boxes += self.put(_WHOLE, labels)
-        self.base += 1
+        entry = self.history.record("start", (), source=source, mask=mask)
+        travel.put_mask(self, entry, labels)
         self.stepped("import", entry)
         return entry
 
@@ -278,7 +283,7 @@ class OpenCase(QObject):
         boxes = changes(self.labels, _WHOLE, self.predicted) if self.has_prediction else ()
         if not boxes:
             return None
-        entry = self.history.record("accept", boxes=boxes, source=self.source)
+        entry = self.history.record("accept", boxes=boxes, source=self.shown.model or self.source)
         self._relabel("accept", entry)
         return entry
 

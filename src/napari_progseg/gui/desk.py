@@ -19,7 +19,6 @@ from .answers import Answerer
 from .background import Background, Flag, Job, Problem, called
 from .canvas import CanvasText
 from .case import OpenCase
-from .history import Entry
 from .layers import PREFIX, warm_up
 from .live import LivePreview
 from .reading import ReadCase, read_case
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
-SAMPLE = {"patients": 6, "labelled": 4, "seed": 0}
+SAMPLE = {"patients": 9, "labelled": 6, "seed": 0}
 SAMPLE_CLASSES = {"leg": {1: "fibula"}, "mr": {1: "anterior", 2: "posterior"}}
 
 
@@ -268,8 +267,8 @@ class Desk(QObject):
 
     # --- answers ------------------------------------------------------------------------------------------------
 
-    def _asked(self, entry: Entry) -> None:
-        self.answerer.ask(self.case, entry)
+    def _asked(self) -> None:
+        self.answerer.ask(self.case)
 
     def predict(self) -> None:
         """Predict the whole case on screen."""

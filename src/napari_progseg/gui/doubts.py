@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.unsure import doubtful
-from .box import Box, Region, changes
+from .box import Box, Region, changes, in_order
 from .slicecounts import SliceCounts
 
 
@@ -50,7 +50,7 @@ class Doubts:
 
     def travel(self, boxes: Sequence[Box], *, back: bool) -> None:
         """Undo or redo changes that `put` returned, given oldest first."""
-        for box in reversed(boxes) if back else boxes:
+        for box in in_order(boxes, back=back):
             before = self._unsure[box.region].copy()
             box.apply(self._unsure, back=back)
             self._changed(box, before)

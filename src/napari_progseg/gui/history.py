@@ -16,6 +16,45 @@ _ENTRY_BYTES, _POINTER_BYTES = 1000, 8
 _TRIMMED = 7 / 8
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A state of the prediction: whatever changes the prediction leads to a new one, its way back to the old one.
+
+    Parameters
+    ----------
+    exists : bool
+        Whether there is a prediction at all.
+    prompts : tuple of Click or BoxPrompt
+        The clicks and boxes that it answers.
+    source : str
+        Who made what is newest in it.
+    model : str
+        The newest model that had a part in it; empty where none had.
+    started : bool
+        Whether it stands on a mask that the user chose to start from.
+    """
+
+    exists: bool = False
+    prompts: tuple[Prompt, ...] = ()
+    source: str = ""
+    model: str = ""
+    started: bool = False
+
+    @classmethod
+    def mask(cls, source: str) -> Shown:
+        """Return the state right after a mask was started from."""
+        return cls(exists=True, source=f"from {source}", started=True)
+
+    @classmethod
+    def whole(cls, source: str) -> Shown:
+        """Return the state right after a model predicted the whole case."""
+        return cls(exists=True, source=source, model=source)
+
+    def answered(self, prompts: tuple[Prompt, ...], source: str, *, by_model: bool) -> Shown:
+        """Return the state after an answer to clicks and boxes."""
+        return Shown(True, prompts, source, source if by_model else self.model, self.started)
+
+
 @dataclass(eq=False)
 class Entry:
     """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, or one was started from.
@@ -34,6 +73,8 @@ class Entry:
         The mask that was started from, as a change of an empty volume.
     source : str
         Whence the mask came that was accepted or started from.
+    was, now : Shown or None
+        The states of the prediction that `boxes` and `doubts` lead from and to; None where the step did not change it.
     """
 
     kind: Kind
@@ -43,6 +84,8 @@ class Entry:
     doubts: list[Box] = field(default_factory=list)
     mask: tuple[Box, ...] = ()
     source: str = ""
+    was: Shown | None = None
+    now: Shown | None = None
 
     @property
     def labels(self) -> bool:
@@ -83,6 +126,12 @@ class History:
     def size(self) -> int:
         """Bytes that all steps take in memory, roughly."""
         return sum(entry.size for entry in (*self.done, *self.undone))
+
+    @property
+    def asking(self) -> Entry | None:
+        """The step whose clicks and boxes stand; None where it was dropped or forgotten."""
+        newest = next((entry for entry in reversed(self.done) if not entry.labels), None)
+        return newest if newest is not None and newest.kind == "clicks" else None
 
     def record(
         self,

@@ -76,8 +76,8 @@ class LivePreview:
             self._count(case, preview)
 
     def _show(self, case: OpenCase, preview: Preview, tally: Tally | None = None) -> None:
-        case.source = f"{run_number(self._desk.runs.run.name)} · step {thousands(preview.step)}"
-        case.put_whole(preview.labels, tally)
+        source = f"{run_number(self._desk.runs.run.name)} · step {thousands(preview.step)}"
+        case.put_whole(preview.labels, tally, source=source)
 
 
 def _counted(case: OpenCase, revision: int, preview: Preview) -> tuple[OpenCase, int, Preview, Tally]:

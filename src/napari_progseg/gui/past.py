@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..storage.journal import Journal
-from .box import Box, changes
+from ..summary.effort import prompts_of
+from .box import Box, dense, difference
 from .edits import PREDICTED, boxes_in, content, fingerprint, predicted_record, prompts_in, state_record
-from .history import HISTORY_BYTES, Entry, History, Kind
+from .history import HISTORY_BYTES, Entry, History, Kind, Shown
 
 _KINDS: dict[str, Kind] = {"stroke": "stroke", "accept": "accept", "import": "start"}
 _SMALL_BYTES, _LIGHT_BYTES = 2**20, 120
@@ -43,8 +43,8 @@ class Past:
         What the journal has to say of the labels before the next step; None where it knows them.
     predicted : ndarray or None
         The mask that was started from, (Z, Y, X), if it is still the one on screen.
-    source : str
-        Where that mask came from.
+    shown : Shown
+        The state of the prediction from which steps go back and forth.
     below : Mask
         The mask that was started from before the oldest step.
     mark : str
@@ -56,7 +56,7 @@ class Past:
     unsaved: bool = False
     found: Mapping[str, Any] | None = None
     predicted: NDArray[Any] | None = None
-    source: str = ""
+    shown: Shown = field(default_factory=Shown)
     below: Mask = field(default_factory=Mask)
     mark: str = ""
 
@@ -87,9 +87,9 @@ def recover(records: Iterable[Mapping[str, Any]], labels: NDArray[Any], most_byt
     for step in unsaved:
         for box in step.boxes:
             box.apply(labels, back=step.back)
-    predicted, mask = _rebuilt(reader, labels)
+    predicted = _rebuilt(reader, labels)
     below = _trimmed(reader, most_bytes)
-    return Past(reader.history, reader.step, bool(unsaved), found, predicted, mask.source, below, mark)
+    return Past(reader.history, reader.step, bool(unsaved), found, predicted, reader.shown, below, mark)
 
 
 def compact(journal: Journal, records: list[dict[str, Any]], past: Past) -> None:
@@ -120,8 +120,9 @@ class _Reader:
         self.step = 0
         self.label_steps: list[_Change] = []
         self.below = Mask()
-        self.replaced = False  # a whole prediction took the place of the mask
         self._shortened = False  # the steps before were shortened, so theirs are the numbers that are missing
+        self.shown = Shown()
+        self.masks: dict[Shown, Mask] = {}  # what was shown where it can be known
         self._shape = shape_zyx
         self._states: list[tuple[str, int, str]] = []
 
@@ -136,13 +137,14 @@ class _Reader:
                 self.history = History(prompts_in(record) or (), None)
                 self.below = Mask(boxes_in(record, self._shape), str(record.get("source", "")))
                 self._shortened = True
+                self.shown = self._known(self.below) if self.below.boxes else Shown()
             elif "kept" in record:
                 self._done(record["kept"], record)
             elif "back" in record:
                 for _ in range(int(record["back"])):
-                    self.history.undo()
+                    self._back()
             elif record.get("note") == PREDICTED:
-                self.replaced = True
+                self.shown = Shown()
 
     def _edit(self, record: Mapping[str, Any]) -> None:
         if "count" in record:  # short for a step that cannot be undone any more
@@ -157,16 +159,14 @@ class _Reader:
             self.history.prompts = prompts
 
     def _numbered(self, number: int, edit: str, record: Mapping[str, Any]) -> None:
-        if edit in ("undo", "redo"):
-            entry = self.history.undo() if edit == "undo" else self.history.redo()
+        if edit == "undo":
+            entry = self._back()
+        elif edit == "redo":
+            entry = self._start(self.history.redo())
         else:
             entry = self._done(_KINDS.get(edit, "clicks"), record)
-        if entry is None:
-            return
-        if entry.labels:
+        if entry is not None and entry.labels:
             self.label_steps.append(_Change(number, tuple(entry.boxes), edit == "undo"))
-        elif entry.kind == "start":
-            self.replaced = False
 
     def _done(self, kind: Kind, record: Mapping[str, Any]) -> Entry | None:
         try:
@@ -175,7 +175,28 @@ class _Reader:
             self.forget()
             return None
         voxels = {"mask": boxes} if kind == "start" else {"boxes": boxes}
-        return self.history.record(kind, prompts_in(record), source=str(record.get("source", "")), **voxels)
+        return self._start(
+            self.history.record(kind, prompts_in(record), source=str(record.get("source", "")), **voxels)
+        )
+
+    def _start(self, entry: Entry | None) -> Entry | None:
+        """Show the mask of a step that was started from; other steps show nothing that is known."""
+        if entry is not None and entry.kind == "start":
+            if entry.now is None or entry.was is not self.shown:
+                entry.was, entry.now = self.shown, self._known(Mask(entry.mask, entry.source))
+            self.shown = entry.now
+        return entry
+
+    def _back(self) -> Entry | None:
+        entry = self.history.undo()
+        if entry is not None and entry.was is not None and entry.now is self.shown:
+            self.shown = entry.was
+        return entry
+
+    def _known(self, mask: Mask) -> Shown:
+        shown = Shown.mask(mask.source)
+        self.masks[shown] = mask
+        return shown
 
     def _state(self, state: str, number: int, mark: str) -> None:
         self._states.append((state, number, mark))
@@ -191,8 +212,7 @@ class _Reader:
     @property
     def mask(self) -> Mask:
         """The mask that was started from last."""
-        starts = (Mask(entry.mask, entry.source) for entry in reversed(self.history.done) if entry.kind == "start")
-        return next(starts, self.below)
+        return _newest_mask(self.history.done, self.below)
 
     @property
     def confirmed(self) -> int:
@@ -209,30 +229,16 @@ class _Reader:
         return None
 
 
-def _rebuilt(reader: _Reader, labels: NDArray[Any]) -> tuple[NDArray[Any] | None, Mask]:
+def _rebuilt(reader: _Reader, labels: NDArray[Any]) -> NDArray[Any] | None:
     """Give masks that were started from the change that each made, and return the one on screen."""
-    done, undone = reader.history.done, reader.history.undone
-    if not reader.below.boxes and not any(entry.kind == "start" for entry in (*done, *undone)):
-        return None, Mask()
-    predicted = _dense(reader.below.boxes, labels)
-    _chain(done, predicted)
-    if any(entry.kind == "start" for entry in undone):
-        _chain(reversed(undone), predicted.copy())
-    shown = bool(reader.mask.boxes) and not reader.replaced
-    return (predicted, reader.mask) if shown else (None, Mask())
 
+    def content(shown: Shown) -> NDArray[Any]:
+        return dense(reader.masks.get(shown, Mask()).boxes, labels)
 
-def _chain(entries: Iterable[Entry], predicted: NDArray[Any]) -> None:
-    for entry in entries:
-        if entry.kind == "start":
-            entry.boxes[:] = changes(predicted, (slice(0, None),) * 3, _dense(entry.mask, predicted))
-
-
-def _dense(boxes: Iterable[Box], like: NDArray[Any]) -> NDArray[Any]:
-    volume = np.zeros(like.shape, like.dtype)
-    for box in boxes:
-        box.apply(volume)
-    return volume
+    for entry in (*reader.history.done, *reader.history.undone):
+        if entry.was is not None and entry.now is not None:
+            entry.boxes[:] = difference(content(entry.was), content(entry.now))
+    return content(reader.shown) if reader.shown.exists else None
 
 
 def _trimmed(reader: _Reader, most_bytes: int) -> Mask:
@@ -241,8 +247,12 @@ def _trimmed(reader: _Reader, most_bytes: int) -> Mask:
     reader.history.most_bytes = most_bytes
     reader.history.trim()
     dropped = before[: len(before) - len(reader.history.done)]
-    starts = (Mask(entry.mask, entry.source) for entry in reversed(dropped) if entry.kind == "start")
-    return next(starts, reader.below)
+    return _newest_mask(dropped, reader.below)
+
+
+def _newest_mask(entries: Sequence[Entry], below: Mask) -> Mask:
+    starts = (Mask(entry.mask, entry.source) for entry in reversed(entries) if entry.kind == "start")
+    return next(starts, below)
 
 
 def _compacted(records: Iterable[Mapping[str, Any]], past: Past) -> list[dict[str, Any]]:
@@ -261,10 +271,8 @@ def _compacted(records: Iterable[Mapping[str, Any]], past: Past) -> list[dict[st
 
 
 def _short(records: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Keep of each edit when it was, what it was, whence a mask came, and how many clicks and boxes stood after it."""
-    count = 0
-    for record in records:
-        clicks = record.get("clicks")
-        count = len(clicks) if isinstance(clicks, list) else record.get("count", count)
-        if "edit" in record:
-            yield {name: record[name] for name in ("time", "edit", "source") if name in record} | {"count": count}
+    """Keep of each edit when it was, what it was, whence a mask came, and what the report counts of its clicks."""
+    edits = [record for record in records if "edit" in record]
+    for record, (count, sets) in zip(edits, prompts_of(edits), strict=True):
+        kept = {name: record[name] for name in ("time", "edit", "source") if name in record}
+        yield kept | {"count": count, "sets": sets}

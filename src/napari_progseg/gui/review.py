@@ -80,8 +80,7 @@ class Review(QObject):
         if label_map is None or case is not self._desk.case or case.has_prediction:
             return
         record = self._records[case.id]
-        case.source = source_text(record.run, record.step, record.dice)
-        case.put_whole(label_map.labels)
+        case.put_whole(label_map.labels, source=source_text(record.run, record.step, record.dice))
 
     def _saved(self, case_id: str) -> None:
         if case_id != self._in_hand or self._desk.state_of(case_id) is not CaseState.COMPLETED:

@@ -49,8 +49,8 @@ class Strokes:
         layer.undo, layer.redo = self._case.undo, self._case.redo
 
     def detach(self) -> None:
-        """Stop listening and give the layer its own undo back."""
-        self._settling.stop()
+        """Take in what was painted, stop listening and give the layer its own undo back."""
+        self.settle()
         layer, self._layer = self._layer, None
         if layer is not None:
             layer.events.paint.disconnect(self._paint)

@@ -1,14 +1,24 @@
-"""Undo and redo of a case: one history for clicks, strokes, accepted masks and masks that were started from."""
+"""Undo and redo of a case, and answers to its steps: one history for clicks, strokes, accepted masks and others.
+
+A step that changed the prediction leads from one state of it to another, and is taken back or made again only from
+there. Wherever the prediction is another one by then (a whole prediction came, an answer was dropped, the case was
+opened again), it stays as it is, and the clicks that stand are answered anew on it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from .box import Box
-from .history import Entry
+from numpy.typing import NDArray
+
+from .box import Region, dense, in_order
+from .history import Entry, Shown
 
 if TYPE_CHECKING:
     from .case import OpenCase
+
+_WHOLE: Region = (slice(0, None),) * 3
 
 
 def undo(case: OpenCase) -> None:
@@ -27,23 +37,54 @@ def redo(case: OpenCase) -> None:
         case.stepped("redo", entry)
 
 
+def take_answer(
+    case: OpenCase,
+    patches: Sequence[tuple[Region, NDArray[Any]]],
+    doubts: Sequence[tuple[Region, NDArray[Any]]],
+    shown: Shown,
+) -> None:
+    """Show an answer to the clicks that stand and keep it with the step that set them, in place of an earlier one."""
+    entry = case.history.asking or Entry("clicks", (), ())
+    entry.was, entry.now = case.shown, shown
+    case.shown = shown
+    entry.boxes = [box for region, labels in patches for box in case.put(region, labels)]
+    seen = case.doubts
+    entry.doubts = [] if seen is None else [box for region, unsure in doubts for box in seen.put(region, unsure)]
+    case.changed.emit()
+
+
+def put_mask(case: OpenCase, entry: Entry, labels: NDArray[Any]) -> None:
+    """Put the mask of a step, (Z, Y, X), in place of whatever is predicted."""
+    entry.was, entry.now = case.shown, Shown.mask(entry.source)
+    case.shown, case.doubts = entry.now, None
+    entry.boxes[:] = case.put(_WHOLE, labels)
+    case.base += 1
+
+
 def _travel(case: OpenCase, entry: Entry, *, back: bool) -> None:
     if entry.labels:
-        for box in _ordered(entry, back=back):
+        for box in in_order(entry.boxes, back=back):
             box.apply(case.labels, back=back)
         case.labels_changed()
         return
-    case.travel_prediction(_ordered(entry, back=back), back=back)
+    here, there = (entry.now, entry.was) if back else (entry.was, entry.now)
+    if there is not None and here is case.shown:
+        _lead(case, entry, there, back=back)
+    elif entry.kind == "start" and not back:
+        put_mask(case, entry, dense(entry.mask, case.predicted))
+    if not case.answered:
+        case.asked.emit()
+
+
+def _lead(case: OpenCase, entry: Entry, shown: Shown, *, back: bool) -> None:
+    """Lead the prediction to the state before a step, or after it."""
+    case.shown = shown
+    for box in in_order(entry.boxes, back=back):
+        before = case.predicted[box.region].copy()
+        box.apply(case.predicted, back=back)
+        case.recount(box.region, before)
     if case.doubts is not None:
         case.doubts.travel(entry.doubts, back=back)
     if entry.kind == "start":
         case.base += 1
-        case.source = "" if back else f"from {entry.source}"
-        case.started = any(each.kind == "start" for each in case.history.done)
-    elif case.history.prompts and not entry.boxes and entry.before != entry.after:
-        # the answer to this step was overtaken by a newer one, so it is asked for again
-        case.asked.emit(case.history.done[-1] if case.history.done else entry)
-
-
-def _ordered(entry: Entry, *, back: bool) -> list[Box]:
-    return entry.boxes[::-1] if back else entry.boxes
+    case.show_prediction()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -12,6 +12,7 @@ from ..project import Project
 from ..storage.journal import Journal
 
 LONGEST_PAUSE_SECONDS = 60.0
+_DRAWN = ("line", "box")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Effort:
     seconds : float
         Sum of the times between one edit and the next, pauses of more than a minute left out.
     from_model : bool
-        Whether an accepted mask came from a trained model, or from whom is not known.
+        Whether a trained model had a part in an accepted mask, or who had one is not known.
     """
 
     case: str
@@ -53,15 +54,35 @@ def effort_of(case: str, records: Sequence[Mapping[str, Any]]) -> Effort:
     """Count what a journal holds, oldest first; edits of unknown kinds count as others, other news not at all."""
     edits = [record for record in records if "edit" in record]
     counts = dict.fromkeys(("clicks", "strokes", "accepted", "imported", "others"), 0)
-    before = 0
-    for record in edits:
-        clicks = record.get("clicks")
-        now = len(clicks) if isinstance(clicks, list) else record.get("count", before)
-        counts[_kind(str(record.get("edit")), grown=now > before)] += 1
-        before = now
+    for record, (_, sets) in zip(edits, prompts_of(edits), strict=True):
+        counts[_kind(str(record["edit"]), sets=sets)] += 1
     seconds = _working_seconds(record.get("time") for record in edits)
     sources = [str(record.get("source", "")) for record in edits if record["edit"] == "accept"]
     return Effort(case, **counts, seconds=seconds, from_model=any(map(_is_model, sources)))
+
+
+def prompts_of(edits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, bool]]:
+    """Give, for each edit, how many clicks and boxes stand after it, and whether it set one, which may replace others.
+
+    Parameters
+    ----------
+    edits : iterable of mapping
+        The records of a journal that are edits, oldest first. A shortened one says both itself (``count``, ``sets``).
+    """
+    before = 0
+    standing: list[Any] | None = None
+    for record in edits:
+        clicks = record.get("clicks")
+        now = len(clicks) if isinstance(clicks, list) else record.get("count", before)
+        sets = now > before
+        if record["edit"] in _DRAWN:  # what it takes the place of may be as many, or more
+            sets = now >= before or bool(standing and clicks and any(prompt not in standing for prompt in clicks))
+        yield now, bool(record.get("sets", sets))
+        if isinstance(clicks, list):
+            standing = clicks
+        elif "count" in record:
+            standing = None
+        before = now
 
 
 def project_effort(project: Project) -> tuple[Effort, ...]:
@@ -72,9 +93,9 @@ def project_effort(project: Project) -> tuple[Effort, ...]:
     )
 
 
-def _kind(edit: str, *, grown: bool) -> str:
-    if edit in {"click", "line", "box"}:
-        return "clicks" if grown else "others"
+def _kind(edit: str, *, sets: bool) -> str:
+    if edit == "click" or edit in _DRAWN:
+        return "clicks" if sets else "others"
     return {"stroke": "strokes", "accept": "accepted", "import": "imported"}.get(edit, "others")
 
 
