@@ -74,7 +74,7 @@ class Patients(QStackedWidget):
         self.open_folder.setToolTip("A folder of NIfTI, NRRD, MHA, TIFF or DICOM, or a project made before")
         self.open_folder.clicked.connect(self.choose_folder)
         self.sample = QPushButton("Try the sample")
-        self.sample.setToolTip("Six made-up leg CTs, four of them labelled; ready in seconds, no download")
+        self.sample.setToolTip("Nine made-up leg CTs, six of them labelled; ready in seconds, no download")
         self.sample.clicked.connect(self._try_sample)
         self.last = QPushButton("Continue last project")
         self.last.clicked.connect(self._continue)
