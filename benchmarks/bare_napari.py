@@ -12,6 +12,7 @@ from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat, write_delays
 from napari_progseg.gui.driving import WINDOW
@@ -101,12 +102,14 @@ def main() -> None:
     asked = parser.parse_args()
     own = asked.out.parent / "bare-settings"
     os.environ.update(XDG_CONFIG_HOME=str(own), NAPARI_CONFIG=str(own / "napari.yaml"))
+    application = QApplication([])  # before any timer
     warm_up()  # as the dock does, so that what napari compiles once is no stall of either
     beat = Heartbeat()
     beat.start()
     live(sorted((asked.data / "images").glob("*.nii.gz"))[:_PATIENTS], beat)
     beat.stop()
     write_delays(beat, asked.out)
+    application.quit()
 
 
 if __name__ == "__main__":
