@@ -20,7 +20,7 @@ from napari_progseg.data.sampler import PatchSampler
 from napari_progseg.data.store import load_cases
 from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
-from napari_progseg.networks.freeze import freeze
+from napari_progseg.networks.freeze import frozen
 from napari_progseg.project import Project
 from napari_progseg.samples import write_cohort
 from napari_progseg.schedules.course import Course
@@ -74,7 +74,7 @@ def loop_of(
     sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, margin)
     learning = build_task(config, plan)
     network = build_network(plan, seed=0)
-    freeze(network, config.freeze.policy, torch.zeros(1, 1, *plan.patch), last=config.freeze.last)
+    frozen(network, plan, config)
     trainee = Trainee.new(network.to(device), config.optimiser)
     course = Course.constant(sampler.units, plan.patch, plan.batch)
     loop = fit(trainee, learning, sampler, course, plan, config, Clock(), lambda *_: iter(()))

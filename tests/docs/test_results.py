@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -109,6 +110,18 @@ def test_the_pgps_page_shows_what_the_sarcoma_rows_say() -> None:
     costs = [row[3] for row in ratio_table(found.ratios, PGPS).rows]
     assert len(dice) == 2
     assert not_on("pgps.md", *dice, costs[1]) == []
+
+
+def test_the_pgps_page_shows_what_constant_patches_reach_in_the_time_of_efficiency() -> None:
+    curves = {(row.group, row.seed): row.curve for row in rows_of("pgps")}
+    grown, constant = [], []
+    for seed in range(5):
+        grown.append(max(point.dice for point in curves["Efficiency", seed]))
+        end = curves["Efficiency", seed][-1].seconds
+        reached = [point for point in curves["Constant", seed] if point.seconds <= end]
+        assert reached[-1].step == 100
+        constant.append(max(point.dice for point in reached))
+    assert not_on("pgps.md", f"are {fmean(grown):.3f} and {fmean(constant):.3f}, means of the five seeds") == []
 
 
 @pytest.mark.parametrize("folder", ["pgps", "pgps/lesions"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from napari_progseg.gui.bridge import Thinner, following, read_preview
@@ -8,6 +10,7 @@ from napari_progseg.gui.footer import job_text
 from napari_progseg.gui.modes import MODES
 from napari_progseg.training.events import (
     Continued,
+    Event,
     Failed,
     Finished,
     Paused,
@@ -16,6 +19,8 @@ from napari_progseg.training.events import (
     Started,
     StepDone,
     Validated,
+    from_line,
+    to_record,
 )
 
 
@@ -98,11 +103,25 @@ def test_the_footer_names_mode_step_dice_and_trend() -> None:
     assert job_text(feed) == "run 0007 · clicks · step 1\u202f240 · Dice 0.872 ▲ 0.020"
 
 
+def as_read(event: Event) -> Event:
+    """Return an event as it comes from the run's file."""
+    read = from_line(json.dumps(to_record(event)))
+    assert read is not None
+    return read
+
+
 def test_the_footer_says_that_patches_are_still_small() -> None:
     feed = RunFeed("0007-x", MODES["interactive"])
-    feed.update([Started(0, "", "cpu"), Scheduled(((0.0, (8, 8), 4), (0.5, (32, 16), 4)), ()), step(2, 1.0)])
+    schedule = as_read(Scheduled(((0.0, (8, 8), 4), (0.5, (32, 16), 4)), ()))
+    feed.update([Started(0, "", "cpu"), schedule, as_read(step(2, 1.0))])
     assert feed.growing == ((8, 8), (32, 16))
     assert job_text(feed).endswith("patches 8×8 of 32×16")
-    feed.update([StepDone(3, 0.6, 0.1, 1e-3, 2.0, 0, (32, 16), 4, 2)])
+    feed.update([as_read(StepDone(3, 0.6, 0.1, 1e-3, 2.0, 0, (32, 16), 4, 2))])
     assert feed.growing is None
     assert "patches" not in job_text(feed)
+
+
+def test_of_patches_that_stay_as_they_are_nothing_is_said() -> None:
+    feed = RunFeed("0007-x", MODES["interactive"])
+    feed.update([Started(0, "", "cpu"), as_read(Scheduled(((0.0, (8, 8), 4),), ())), as_read(step(2, 1.0))])
+    assert feed.growing is None

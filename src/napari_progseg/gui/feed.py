@@ -171,9 +171,10 @@ class RunFeed:
     def growing(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """The present patch and the full one, while patches are still growing; the Dice is low until they are full."""
         planned = () if self.schedule is None else self.schedule.patches
-        if not planned or self.newest is None or self.newest.patch == planned[-1][1]:
+        if len(planned) < 2 or self.newest is None:
             return None
-        return self.newest.patch, planned[-1][1]
+        now, full = tuple(self.newest.patch), tuple(planned[-1][1])  # as they are read, sizes are lists
+        return None if now == full else (now, full)
 
     def case_steps(self) -> list[tuple[float, int]]:
         """Return (progress, active cases) where cases join, forecast at the pace so far; empty where none do."""

@@ -13,7 +13,7 @@ from .plots import dress, quiet_plot
 from .theme import Look
 from .wording import counted, size_text
 
-_HEIGHT = 46
+_HEIGHT = 62
 _NAMES = ("voxels", "batch", "patients")
 
 
