@@ -59,6 +59,18 @@ def only(events: list[EffortEvent], kind: type) -> list[EffortEvent]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def test_only_the_suggested_way_is_progressive(planned: Planned) -> None:
+    schedules = {
+        each.group: {(cell.config.samples.schedule, cell.config.patches.schedule) for cell in each.cells}
+        for each in planned()
+    }
+    assert schedules == {
+        "Suggested": {("pdl", "performance")},
+        "Random": {("all", "constant")},
+        "Painting": {("all", "constant")},
+    }
+
+
 def test_the_own_projects_hold_the_pool_alone_and_no_label(project: Project, planned: Planned) -> None:
     suggested, random, painting = planned()
     tests = set(project.split.test)

@@ -36,11 +36,14 @@ class Arm:
         Patients come in the suggested order, most typical first; otherwise at random.
     pretrained : bool
         Every training begins with a restoration run on the seed's scans.
+    settings : tuple of str
+        ``section.field=value`` that make its trainings what they are.
     """
 
     task: Task
     suggested: bool
     pretrained: bool
+    settings: tuple[str, ...] = ()
 
     @property
     def clicks(self) -> bool:
@@ -48,8 +51,10 @@ class Arm:
         return self.task == "interactive"
 
 
+# all runs take as many steps, so patches grow with full batches, which is the rule that spends them whole
+_PROGRESSIVE = ("samples.schedule=pdl", "patches.schedule=performance")
 GROUPS: dict[str, Arm] = {
-    "Suggested": Arm("interactive", suggested=True, pretrained=True),
+    "Suggested": Arm("interactive", suggested=True, pretrained=True, settings=_PROGRESSIVE),
     "Random": Arm("interactive", suggested=False, pretrained=False),
     "Painting": Arm("segmentation", suggested=False, pretrained=False),
 }
@@ -181,7 +186,7 @@ class Effort:
             by: Document = {"by": "painting"}
             if arm.clicks:
                 by = {"by": "clicks", **asdict(self.annotator), "trained_after": list(earlier)}
-            config = common.given_to(self.terms.config(group, arm.task, order[:count], (), seed))
+            config = common.given_to(self.terms.config(group, arm.task, order[:count], (), seed, own=arm.settings))
             yield Cell(STUDY, group, count, seed, config, draw.test, (0,), start, by)
             earlier.append(count)
 

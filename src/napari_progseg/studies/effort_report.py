@@ -104,7 +104,8 @@ def _report(setting: Setting, found: Findings, rows: Sequence[Row], patients: Se
 
 def _arms() -> Iterator[str]:
     yield (
-        "Suggested: most typical patients first, every training starts from restoration of the seed's scans, clicks. "
+        "Suggested: most typical patients first, every training starts from restoration of the seed's scans and is "
+        "progressive (similar patients first, growing patches in full batches), clicks. "
         "Random: a random order, trained from scratch, the same clicks. Painting: the same random order, each slice of "
         "the structure painted without a fault, which favours it, and segmentation from scratch."
     )
