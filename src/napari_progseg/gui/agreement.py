@@ -29,13 +29,21 @@ class AgreementLayer:
         The image whose space it shares.
     below_clicks : callable
         Returns a context in which an added layer goes below the clicks.
+    handed : napari.layers.Labels or None
+        A layer that is there already, of another image.
     """
 
-    def __init__(self, viewer: Viewer, image: Layer, below_clicks: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        image: Layer,
+        below_clicks: Callable[[], AbstractContextManager[None]],
+        handed: Labels | None = None,
+    ) -> None:
         self._viewer, self._image, self._below_clicks = viewer, image, below_clicks
         self._values: NDArray[np.uint8] | None = None
         self._hidden: list[Layer] = []
-        self.layer: Labels | None = None
+        self.layer = handed
 
     @property
     def present(self) -> bool:
@@ -54,6 +62,8 @@ class AgreementLayer:
         if self._values is None:
             # untouched planes of a zeroed array take no memory
             self._values = np.zeros(predicted.shape, np.uint8)
+            if self.present:
+                layers.refill(self.layer, self._values, self._image.scale)
         self._values[shown] = agreement(predicted[shown], reference[shown])
         if not self.present:
             with self._below_clicks():

@@ -21,6 +21,7 @@ from .clickmaps import ClickMaps
 from .compare import LARGE_VOXELS, Tally, shown_region
 from .doubts import Doubts
 from .drawn import DrawnPrompts
+from .handed import Handed
 from .history import Entry, Shown
 from .strokes import Strokes
 from .tools import Tools
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .reading import ReadCase
 
+_NO_LAYERS = Handed()
 _WHOLE: Region = (slice(0, None),) * 3
 _VIEW_EVENTS = ("current_step", "order", "ndisplay")
 
@@ -46,6 +48,8 @@ class OpenCase(QObject):
         What was read from the disk.
     tools : Tools
         What the user has in hand.
+    handed : Handed
+        Layers of the case before.
     """
 
     changed = Signal()
@@ -57,7 +61,7 @@ class OpenCase(QObject):
     image_removed = Signal()
     moved = Signal()  # another slice or axis is shown
 
-    def __init__(self, viewer: Viewer, read: ReadCase, tools: Tools) -> None:
+    def __init__(self, viewer: Viewer, read: ReadCase, tools: Tools, handed: Handed = _NO_LAYERS) -> None:
         super().__init__()
         self.viewer, self.tools = viewer, tools
         self.id, self.volume, self.classes = read.case.id, read.volume, read.classes
@@ -72,16 +76,17 @@ class OpenCase(QObject):
         self.revision = 0  # counts changes of labels and prediction
         self.doubts: Doubts | None = None  # where a model predicted the whole case
         self.strokes = Strokes(self)
-        self._add_layers()
+        self._show_layers(handed)
 
     # --- layers -------------------------------------------------------------------------------------------------
 
-    def _add_layers(self) -> None:
-        self.image = layers.add_image(self.viewer, self.id, self.volume)
-        self.prediction_layer = self._add_prediction()
-        self.agreement = AgreementLayer(self.viewer, self.image, self._below_clicks)
-        self.labels_layer = self._add_labels()
-        self.click_layer = ClickLayer(self.viewer, self.image, self.volume.geometry.shape_zyx, self._clicked, self.say)
+    def _show_layers(self, old: Handed) -> None:
+        self.image = layers.show_image(self.viewer, self.id, self.volume, old.image)
+        self.prediction_layer = self._show_prediction_layer(old.prediction)
+        self.agreement = AgreementLayer(self.viewer, self.image, self._below_clicks, old.agreement)
+        self.labels_layer = self._show_labels_layer(old.labels)
+        shape = self.volume.geometry.shape_zyx
+        self.click_layer = ClickLayer(self.viewer, self.image, shape, self._clicked, self.say, old.clicks)
         self.click_layer.show(self.history.prompts)
         self.drawn = DrawnPrompts(self, self._below_clicks)
         self.maps = ClickMaps(self.viewer, self.image, self.volume.geometry.shape_zyx, self._below_clicks)
@@ -92,19 +97,19 @@ class OpenCase(QObject):
         layers.look_at(self.viewer, self.labels, self.volume.geometry)
         self._tools_changed()
 
-    def _add_prediction(self) -> Labels:
-        layer = self._add("prediction", self.predicted, 0.5)
+    def _show_prediction_layer(self, handed: Labels | None = None) -> Labels:
+        layer = self._show_classes("prediction", self.predicted, 0.5, handed)
         layer.editable = False
         return layer
 
-    def _add_labels(self) -> Labels:
-        layer = self._add("labels", self.labels, 0.6)
+    def _show_labels_layer(self, handed: Labels | None = None) -> Labels:
+        layer = self._show_classes("labels", self.labels, 0.6, handed)
         self.strokes.attach(layer)
         return layer
 
-    def _add(self, name: str, values: NDArray[Any], opacity: float) -> Labels:
-        return layers.add_class_labels(
-            self.viewer, name, values, self.classes, self.image, self.volume.geometry, opacity
+    def _show_classes(self, name: str, values: NDArray[Any], opacity: float, handed: Labels | None) -> Labels:
+        return layers.show_class_labels(
+            self.viewer, name, values, self.classes, self.image, self.volume.geometry, opacity, handed
         )
 
     def own_layers(self) -> list[Layer]:
@@ -116,7 +121,7 @@ class OpenCase(QObject):
         """Make the layer of the tool in hand the active one, adding it again if it was removed."""
         if self.tools.tool == "paint":
             if self.labels_layer not in self.viewer.layers:
-                self.labels_layer = self._add_labels()
+                self.labels_layer = self._show_labels_layer()
             self.labels_layer.selected_label = self.chosen.value
             self.viewer.layers.selection.active = self.labels_layer
             self.labels_layer.mode = "paint"
@@ -266,7 +271,7 @@ class OpenCase(QObject):
         self.revision += 1
         if self.prediction_layer not in self.viewer.layers:
             with self._below_clicks():
-                self.prediction_layer = self._add_prediction()
+                self.prediction_layer = self._show_prediction_layer()
         else:
             layers.redraw(self.prediction_layer)
         self.show_agreement()
@@ -371,7 +376,15 @@ class OpenCase(QObject):
         """Stop listening and take the layers away."""
         if self.closed:
             return
+        self.leave()
+        for layer in self.own_layers():
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def leave(self) -> None:
+        """Stop listening; the layers stay."""
         self.closed = True
+        self.agreement.hide()
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         for event in _VIEW_EVENTS:
             getattr(self.viewer.dims.events, event).disconnect(self._view_moved)
@@ -380,6 +393,3 @@ class OpenCase(QObject):
         self.click_layer.disconnect()
         self.drawn.close()
         self.maps.hide()
-        for layer in self.own_layers():
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)

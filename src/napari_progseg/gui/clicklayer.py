@@ -38,6 +38,8 @@ class ClickLayer:
     on_edit : callable
         Called with the clicks and boxes that are left when the user edits the points with napari's own tools. The point
         in the middle of a box stands for the box: moved away, it is a click of its own.
+    handed : napari.layers.Points or None
+        A layer that is there already, of another image.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class ClickLayer:
         shape_zyx: tuple[int, int, int],
         on_click: Callable[[tuple[int, int, int], bool], None],
         on_edit: Callable[[tuple[Prompt, ...]], None],
+        handed: Points | None = None,
     ) -> None:
         self._viewer = viewer
         self._space = spatial_kwargs(image)
@@ -56,10 +59,12 @@ class ClickLayer:
         self._prompts: tuple[Prompt, ...] = ()
         self._writing = False
         self.new_click: tuple[bool, int] = (True, 1)
-        self.layer = self._add()
+        if handed is not None:
+            handed.scale, handed.visible = image.scale, True
+        self.layer = self._heard(self._add() if handed is None else handed)
 
     def _add(self) -> Points:
-        layer = self._viewer.add_points(
+        return self._viewer.add_points(
             name=PREFIX + "clicks",
             ndim=3,
             size=1,
@@ -69,6 +74,8 @@ class ClickLayer:
             text={"string": "{sign}", "color": "white", "size": 9, "anchor": "center"},
             **self._space,
         )
+
+    def _heard(self, layer: Points) -> Points:
         layer.mouse_drag_callbacks.append(self._pressed)
         layer.events.data.connect(self._edited)
         return layer
@@ -76,7 +83,7 @@ class ClickLayer:
     def ensure(self) -> Points:
         """Return the layer, added again if the user removed it."""
         if self.layer not in self._viewer.layers:
-            self.layer = self._add()
+            self.layer = self._heard(self._add())
             self.show(self._prompts)
         return self.layer
 

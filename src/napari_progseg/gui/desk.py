@@ -19,6 +19,7 @@ from .answers import Answerer
 from .background import Background, Flag, Job, Problem, called
 from .canvas import CanvasText
 from .case import OpenCase
+from .handed import Handed, hand_over
 from .layers import PREFIX, warm_up
 from .live import LivePreview
 from .reading import ReadCase, read_case
@@ -190,8 +191,9 @@ class Desk(QObject):
         if isinstance(read, Problem):
             self.said.emit(read.text)
             return
-        self.close_case()
-        self.case = OpenCase(self.viewer, read, self.tools)
+        left = self._leave_case()
+        handed = Handed() if left is None else hand_over(left, read)
+        self.case = OpenCase(self.viewer, read, self.tools, handed)
         self.case.asked.connect(self._asked)
         self.case.changed.connect(self._case_touched)
         self.case.said.connect(self.said)
@@ -206,17 +208,23 @@ class Desk(QObject):
 
     def close_case(self) -> None:
         """Save and leave the case on screen."""
-        if self.case is None:
+        if (case := self._leave_case()) is None:
             return
-        self.answerer.cancel()
-        self._live.forget()
-        self.keeper.leave()
-        case, self.case = self.case, None
         case.close()
-        self.answerer.forget()
-        self.canvas.show("")
         if not self._closed:
             self.case_changed.emit()
+
+    def _leave_case(self) -> OpenCase | None:
+        """Save the case on screen and have it no more; its layers are there still."""
+        case = self.case
+        if case is not None:
+            self.answerer.cancel()
+            self._live.forget()
+            self.keeper.leave()
+            self.case = None
+            self.answerer.forget()
+            self.canvas.show("")
+        return case
 
     def complete_case(self) -> None:
         """Save the labels and mark the case completed: predictions are measured against it, runs may learn from it."""

@@ -72,22 +72,31 @@ def contrast_limits(image: NDArray[Any], modality: str | None) -> tuple[tuple[fl
     return ((shown[0], shown[1]) if shown[0] < shown[1] else (low, high)), (low, high)
 
 
-def add_image(viewer: Viewer, name: str, volume: Volume) -> Image:
-    """Show an image in mm, without any copy of it."""
+def show_image(viewer: Viewer, name: str, volume: Volume, handed: Image | None = None) -> Image:
+    """Show an image in mm, without any copy of it; in a layer that is there already if one is handed over."""
     window, whole = contrast_limits(volume.image, volume.modality)
-    layer = viewer.add_image(
-        volume.image,
-        name=PREFIX + name,
-        contrast_limits=window,
-        colormap="gray",
-        metadata=describe(volume.geometry, source=volume.source, modality=volume.modality),
-        **spatial_attributes(volume.geometry),
-    )
+    space = spatial_attributes(volume.geometry)
+    about = describe(volume.geometry, source=volume.source, modality=volume.modality)
+    if handed is None:
+        layer = viewer.add_image(
+            volume.image, name=PREFIX + name, contrast_limits=window, colormap="gray", metadata=about, **space
+        )
+    else:
+        layer = refill(handed, volume.image, space["scale"])
+        layer.name, layer.metadata, layer.contrast_limits = PREFIX + name, about, window
     layer.contrast_limits_range = (min(whole[0], window[0]), max(whole[1], window[1]))
     return layer
 
 
-def add_class_labels(
+def refill(layer: Any, values: NDArray[Any], scale: Sequence[float]) -> Any:
+    """Show other values, of other voxels in mm, in a layer that is in the viewer; it is visible then. Returns it."""
+    layer.data = values
+    layer.scale = scale
+    layer.visible = True
+    return layer
+
+
+def show_class_labels(
     viewer: Viewer,
     name: str,
     labels: NDArray[Any],
@@ -95,8 +104,12 @@ def add_class_labels(
     image: Layer,
     geometry: Geometry,
     opacity: float,
+    handed: Labels | None = None,
 ) -> Labels:
-    """Show label values, (Z, Y, X) uint8 or uint16, in the colours of their classes."""
+    """Show label values, (Z, Y, X) uint8 or uint16, in the colours of their classes; in a layer that is handed over."""
+    if handed is not None:
+        handed.metadata = describe(geometry)
+        return refill(handed, labels, image.scale)
     colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colours |= {value: class_colour(n) for n, each in enumerate(classes) for value in each.values}
     return viewer.add_labels(
