@@ -73,12 +73,7 @@ def main() -> None:
         elsewhere = elsewhere or next((day / "elsewhere" / "study" / "runs").iterdir())
         found = list(losses(day))
         lost += len(found)
-        done = read_deeds(day)
-        last = f"{done[-1]['what']} {done[-1].get('case', done[-1].get('name', ''))}" if done else "nothing"
-        print(
-            f"{number:2} {moment.how:15} after {len(done):2} deeds ({last}): {'; '.join(found) or 'nothing lost'}",
-            flush=True,
-        )
+        print(f"{number:2} {moment.how:15} {where(read_deeds(day))}: {'; '.join(found) or 'nothing lost'}", flush=True)
     raise SystemExit(1 if lost else 0)
 
 

@@ -103,7 +103,7 @@ class Driver:
 
     def press_voxel(self, voxel_zyx: tuple[int, int, int], *, swapped: bool = False) -> None:
         """Press and release the mouse on a voxel of the shown axial slice, and wait for nothing."""
-        canvas, place = self._canvas(), self._on_canvas(voxel_zyx)
+        canvas, place = self.canvas(), self._on_canvas(voxel_zyx)
         button = Qt.MouseButton.RightButton if swapped else Qt.MouseButton.LeftButton
         QTest.mouseMove(canvas, place)
         QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, place)
@@ -116,7 +116,7 @@ class Driver:
             modifiers |= Qt.KeyboardModifier.ControlModifier
         if shift:
             modifiers |= Qt.KeyboardModifier.ShiftModifier
-        canvas = self._canvas()
+        canvas = self.canvas()
         canvas.setFocus()
         QTest.keyClick(canvas, key, modifiers)
         QTest.qWait(_POLL_MS)
@@ -124,7 +124,7 @@ class Driver:
     def stroke(self, start_zyx: tuple[int, int, int], end_zyx: tuple[int, int, int]) -> None:
         """Draw a straight stroke in an axial slice with whatever is in hand."""
         self.show_slice(start_zyx[0])
-        canvas = self._canvas()
+        canvas = self.canvas()
         start, end = self._on_canvas(start_zyx), self._on_canvas(end_zyx)
         QTest.mouseMove(canvas, start)
         QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
@@ -146,7 +146,14 @@ class Driver:
         QTest.qWait(_SETTLE_MS)
         self._viewer.window.screenshot(str(path), canvas_only=False, flash=False)
 
-    def _canvas(self) -> QWidget:
+    def canvas(self) -> QOpenGLWidget:
+        """Return what napari draws on.
+
+        Raises
+        ------
+        UserError
+            If it is not in the window.
+        """
         canvas = self._dock.window().findChild(QOpenGLWidget)
         if canvas is None:
             raise UserError("napari's canvas was not found in the window")
@@ -156,7 +163,7 @@ class Driver:
         """Return the pixel of the canvas where an axial slice shows a voxel."""
         scene = getattr(self._viewer, "scene", self._viewer)  # napari before 0.9 has the camera on the viewer
         spacing = self._dock.desk.case.volume.geometry.spacing_zyx_mm
-        canvas = self._canvas()
+        canvas = self.canvas()
         middle = (canvas.height() / 2, canvas.width() / 2)
         y, x = (
             half + (index * step - centre) * scene.camera.zoom
