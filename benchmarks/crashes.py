@@ -98,6 +98,7 @@ def end_a_day(data: Path, day: Path, moment: Moment, elsewhere: Path | None) -> 
         end(trainers(day)[-1:])
     running.wait(_PATIENCE_SECONDS)
     end(trainers(day))
+    wait_until(lambda: not trainers(day))
 
 
 def losses(day: Path) -> Iterator[str]:
