@@ -184,7 +184,7 @@ def effort(
     out: OutFolder,
     patients: Annotated[
         str, typer.Option(metavar="N,N", help="After so many labelled patients a model is trained and measured.")
-    ] = "1,2,3,5,8",
+    ] = "1,2,3,5,8,12",
     groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = "Suggested,Random,Painting",
     goal: Annotated[float, typer.Option(min=0, max=1, help="Test Dice that is to be reached.")] = 0.85,
     accept: Annotated[float, typer.Option(help="Dice at which the simulated person accepts a mask.")] = 0.9,
