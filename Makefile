@@ -7,6 +7,9 @@ OUTPUT ?= demo-output
 # Qt needs a real screen; a Linux machine without one gets a virtual one with software OpenGL.
 HEADLESS := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,yes))
 SCREEN := env -u QT_QPA_PLATFORM $(if $(HEADLESS),LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1280x1024x24")
+# pytest opens screens itself, one a process; a process keeps to one thread, also so that figures depend on no machine
+ALONE := env -u QT_QPA_PLATFORM LIBGL_ALWAYS_SOFTWARE=1 OMP_NUM_THREADS=1
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: setup demo test bench lint docs clean
 
@@ -24,7 +27,7 @@ demo: setup
 	@$(BIN)/progseg demo --output $(OUTPUT)
 
 test: setup
-	@$(SCREEN) $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(ALONE) $(BIN)/python -m pytest $(WORKERS) $(PYTEST_FLAGS)
 
 bench: setup
 	@$(BIN)/python benchmarks/efficiency.py
