@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .classes import derive_classes, make_classes
 from .data.splits import Split, extend_split
 from .errors import UserError
 from .manifest import CaseRecord, CaseState, ClassRecord, Manifest, SplitRecord, stored_path
-from .matching import Checked, Match, check_labels, find_scans, listed, match_labels, value_fault
+from .matching import WITHOUT_LABEL, Checked, Match, check_labels, find_scans, listed, match_labels, value_fault
 from .volume import LabelClass
+
+if TYPE_CHECKING:
+    from .case import Case
 
 Classes = Mapping[str, Sequence[int]]
 
@@ -81,6 +85,15 @@ def started(old: CaseRecord) -> CaseRecord:
     if old.state is not CaseState.NOT_STARTED:
         return old
     return old.model_copy(update={"state": CaseState.IN_PROGRESS})
+
+
+def noticed(document: Manifest, cases: Mapping[str, Case]) -> tuple[str, ...]:
+    """Return what was noticed when cases were taken in, as far as it still tells something.
+
+    Whoever has labelled a case that came without a label file knows that some did.
+    """
+    begun = any(record.label is None and cases[record.id].label for record in document.cases)
+    return tuple(each for each in document.problems if not (begun and each.startswith(WITHOUT_LABEL)))
 
 
 def split_of(document: Manifest) -> Split:

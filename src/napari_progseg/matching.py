@@ -18,6 +18,7 @@ from .geometry import Geometry
 from .manifest import safe_id
 from .volume import LabelClass, Modality
 
+WITHOUT_LABEL = "images without a label file"
 OWN_FOLDERS = ("labels", "edits", "cache", "runs")
 
 _MOST_LISTED = 8
@@ -122,7 +123,7 @@ def match_labels(scans: Sequence[Scan], images: Path, labels: Path) -> tuple[lis
     if alone:
         problems.append(f"label files without an image: {listed(alone)}; they are not used")
     if bare:
-        problems.append(f"images without a label file: {listed(bare)}; these cases are not started")
+        problems.append(f"{WITHOUT_LABEL}: {listed(bare)}; these cases are not started")
     return matches, tuple(problems)
 
 

@@ -119,8 +119,8 @@ class Project:
         missing = [case.id for case in self.cases if not case.image.exists()]
         flagged = tuple(f"{case.id}: {case.note}" for case in self.cases if case.note)
         where = "say where they are: progseg relocate PROJECT --images FOLDER"
-        gone = f"the images of {listed(missing)} are not where they were; {where}"
-        return (*self._load_problems, *self._manifest.problems, *flagged, *([gone] if missing else []))
+        gone = [f"the images of {listed(missing)} are not where they were; {where}"] if missing else []
+        return (*self._load_problems, *enrolment.noticed(self._manifest, self._cases), *flagged, *gone)
 
     @property
     def split(self) -> Split:

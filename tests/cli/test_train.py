@@ -128,7 +128,7 @@ def test_a_run_to_start_from_goes_by_folder_name_or_number(begun: Path, by: str,
 def test_a_run_to_start_from_that_is_not_there_is_refused_with_those_that_are(begun: Path) -> None:
     done = train(begun, "--task", "segmentation", "--init", "0009-nothing")
     assert done.exit_code == 2
-    assert "goes by '0009-nothing'; nothing was started; choose from: 0001-learn" in done.stderr
+    assert "goes by '0009-nothing'; nothing was started or changed; choose from: 0001-learn" in done.stderr
 
 
 @pytest.mark.parametrize("setting", ["model.dims=3", "patches.size=30,30", "data.spacing=2,2,2"])

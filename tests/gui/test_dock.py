@@ -13,6 +13,8 @@ from qtpy.QtTest import QTest
 from napari_progseg.gui.footer import Footer
 from napari_progseg.project import Project
 
+from .conftest import open_case
+
 
 def test_importing_the_gui_package_costs_neither_qt_nor_torch() -> None:
     code = "import sys, napari_progseg.gui; print(*sys.modules)"
@@ -40,6 +42,18 @@ def test_an_opened_project_is_listed_and_remembered(dock, project, qtbot) -> Non
     from napari_progseg.gui import recent
 
     assert recent.last_project() == project.root
+
+
+def test_missing_label_files_are_noted_until_such_a_patient_is_labelled(dock, project, qtbot) -> None:
+    open_case(dock, project, qtbot, "case-3")
+    summary = dock.patients.summary
+    assert summary.text().startswith("4 patients, 3 labelled completely. 1 note: images without a label file: case-3;")
+    dock.desk.case.labels_layer.data_setitem(tuple(np.array([index]) for index in (4, 8, 6)), 1)
+    dock.desk.case.settle()
+    dock.desk.keeper.save()
+    qtbot.waitUntil(lambda: summary.text() == "4 patients, 3 labelled completely.", timeout=20_000)
+    assert summary.toolTip() == ""
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
 
 
 def test_a_folder_that_is_no_project_says_so(dock, tmp_path, qtbot) -> None:

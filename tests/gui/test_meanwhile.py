@@ -6,6 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_progseg.project import CaseState
+from napari_progseg.training.config import preset_config
 from napari_progseg.training.offer import Offer, read_offer
 
 BETTER = Offer(start="", before=0.84, after=0.88, cases=3)
@@ -22,6 +23,10 @@ def page(dock, engine, project, qtbot):
     qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=20_000)
     idle(dock, qtbot)  # until it has been followed to its end, that run is the live one
     return dock.train.fine_tune
+
+
+def settings(train):
+    return preset_config("tiny", "interactive", train=train, budget={"minutes": 1})
 
 
 def complete(dock, case: str = "case-3") -> None:
@@ -134,6 +139,30 @@ def test_an_offer_is_made_again_after_a_restart_once_the_switch_is_on(page, dock
     assert dock.offer.isVisibleTo(dock)
 
 
+def test_a_patient_that_is_held_out_is_named_beside_the_switch(page, dock, engine, qtbot, monkeypatch) -> None:
+    from napari_progseg.gui import engine as door
+    from napari_progseg.training.update import create_update
+
+    monkeypatch.setattr(door, "start_update", lambda project, source, threads: create_update(project, source))
+    train = dock.desk.project.split.train
+    run = engine.add_configured(dock.desk.project, "0002-all", settings(train))
+    dock.desk.runs.refresh()
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 2, timeout=20_000)
+    dock.desk.use_run(run)
+    kept = dock.desk.project.split.validation[0]
+    dock.desk.project.set_state(kept, CaseState.IN_PROGRESS)
+    dock.desk.cases_changed.emit()
+    page.switch.click()
+    complete(dock, kept)
+    qtbot.waitUntil(lambda: kept in page.said.text(), timeout=60_000)
+    assert page.said.text() == (
+        f"Nothing to learn from {kept} (checks models); 0002-all stays as it is; go on with the next patient."
+    )
+    assert not dock.banner.isVisibleTo(dock)
+    assert not dock.desk.runs.starting
+    idle(dock, qtbot)
+
+
 def test_a_refusal_is_said_beside_the_switch(page, dock, engine, qtbot, monkeypatch) -> None:
     from napari_progseg.errors import UserError
     from napari_progseg.gui import engine as door
@@ -144,6 +173,6 @@ def test_a_refusal_is_said_beside_the_switch(page, dock, engine, qtbot, monkeypa
     monkeypatch.setattr(door, "start_update", refused)
     page.switch.click()
     complete(dock)
-    qtbot.waitUntil(lambda: "no completed case is left" in page.said.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "No completed case is left" in page.said.text(), timeout=20_000)
     assert not dock.banner.isVisibleTo(dock)
     idle(dock, qtbot)

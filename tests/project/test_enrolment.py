@@ -82,6 +82,18 @@ def test_what_stays_alone_is_noted(cohort: Path) -> None:
     assert any("case1" in problem for problem in project.problems)
 
 
+def test_images_without_a_label_file_are_noted_until_one_of_them_is_labelled(cohort: Path) -> None:
+    for case in ("case1", "case2"):
+        (cohort / "labels" / f"{case}.nii.gz").unlink()
+    project = Project.create(cohort / "project", cohort / "images", cohort / "labels", CLASSES)
+    noted = ("images without a label file: case1, case2; these cases are not started",)
+    project.save_labels("case0", project.labels("case0"))
+    project.set_state("case1", CaseState.FLAGGED, note="blurred")
+    assert project.problems == (*noted, "case1: blurred")
+    project.save_labels("case2", project.labels("case0"))
+    assert project.problems == Project.open(project.root).problems == ("case1: blurred",)
+
+
 def test_labels_that_match_no_image_are_refused(cohort: Path) -> None:
     for path in (cohort / "labels").iterdir():
         path.rename(path.with_name("other" + path.name))

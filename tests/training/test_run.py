@@ -244,6 +244,7 @@ def test_a_loss_that_is_no_number_fails_in_one_sentence_and_spoils_no_checkpoint
         list(execute(run_dir))
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, Failed)
+    assert failed.step == 5
     assert failed.message == status(run_dir).message
     assert "optimiser.rate" in failed.message
     assert status(run_dir).state == "failed"
@@ -272,6 +273,28 @@ def test_an_unexpected_fault_is_written_before_it_is_raised(run_of: RunOf, monke
     with pytest.raises(KeyError):
         list(execute(run_dir))
     assert "checkpoints and labels are safe" in status(run_dir).message
+    assert only(events_of(run_dir), Failed)[-1].step == 0
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_failure_names_the_last_step_also_before_a_resumed_run_makes_one(
+    run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = run_of()
+
+    def torn(answers: Any, trainee: Any, clock: Any) -> Any:
+        if trainee.step == 3:
+            raise UserError("the disk is full")
+        yield from ()
+
+    monkeypatch.setattr(module._Answers, "after", torn)
+    with pytest.raises(UserError, match="disk is full"):
+        list(execute(run_dir))
+    assert only(events_of(run_dir), Failed)[-1].step == 3
+    monkeypatch.setattr(module, "load_cases", None)
+    with pytest.raises(TypeError):
+        list(execute(run_dir))
+    assert only(events_of(run_dir), Failed)[-1].step == 3
 
 
 @pytest.mark.usefixtures("eager")

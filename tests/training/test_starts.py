@@ -19,7 +19,7 @@ from napari_progseg.storage.atomic import read_json, write_json
 from napari_progseg.training.config import RunConfig
 from napari_progseg.training.events import Event, Failed, Said, Started, StepDone, from_line
 from napari_progseg.training.run import create_run, execute, start
-from napari_progseg.training.starts import find_run, newest_restoration, usable_starts
+from napari_progseg.training.starts import newest_restoration, usable_starts
 from napari_progseg.training.watch import status
 
 from .conftest import kill_after
@@ -84,23 +84,6 @@ def losses(run_dir: Path) -> dict[int, float]:
 
 def said(run_dir: Path) -> list[str]:
     return [event.text for event in events_of(run_dir) if isinstance(event, Said)]
-
-
-def test_a_run_is_found_by_folder_number_and_name(project: Project, begin: RunOf) -> None:
-    first, second, third = begin("name=learn"), begin("name=clicks"), begin(name="7")
-    for text in (str(first), first.name, "1", "0001", "learn"):
-        assert find_run(project, text) == first.resolve()
-    assert find_run(project, "clicks") == find_run(project, "2") == second.resolve()
-    assert find_run(project, "3") == find_run(project, "7") == third.resolve()
-
-
-@pytest.mark.parametrize(("text", "reason"), [("9", "no run"), ("lear", "no run"), ("learn", "2 runs"), ("", "no run")])
-def test_a_run_that_is_not_there_is_refused_with_those_that_are(
-    project: Project, begin: RunOf, text: str, reason: str
-) -> None:
-    begin("name=learn"), begin("name=learn")
-    with pytest.raises(UserError, match=f"^{reason} of .* choose from: 0001-learn, 0002-learn"):
-        find_run(project, text)
 
 
 def test_the_newest_restoration_run_that_has_a_checkpoint_is_taken(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from napari_progseg.data.splits import Split
 from napari_progseg.errors import UserError
 from napari_progseg.evaluation.statistics import Interval
 from napari_progseg.project import CaseState, Project
@@ -16,7 +17,7 @@ from napari_progseg.training.adapt import Change, Changes
 from napari_progseg.training.offer import Offer, is_held_back, read_offer
 from napari_progseg.training.run import create_run, execute
 from napari_progseg.training.starts import config_of as settings_of
-from napari_progseg.training.update import create_update, judged, offer_of, update_config
+from napari_progseg.training.update import create_update, judged, nothing_new, offer_of, update_config
 
 
 @pytest.fixture
@@ -61,8 +62,18 @@ def test_both_models_are_measured_on_patients_that_neither_learned_from(mine: Pr
 
 def test_nothing_new_is_nothing_to_learn(mine: Project, config_of: Any) -> None:
     run = create_run(mine, config_of(task="interactive", train=mine.split.train, validation=()))
-    with pytest.raises(UserError, match="has learned from all patients"):
+    with pytest.raises(UserError) as refused:
         update_config(mine, run)
+    (kept,) = mine.split.validation
+    said = f"nothing to learn from {kept} (checks models); {run.name} stays as it is; go on with the next patient"
+    assert str(refused.value) == said
+    assert mine.runs() == [run]
+
+
+def test_what_is_held_out_is_named_with_its_purpose() -> None:
+    both = nothing_new("0001-x", Split(("a",), ("b",), ("c", "d")))
+    assert both.startswith("nothing to learn from b (checks models) and c, d (kept for the test); 0001-x stays")
+    assert nothing_new("0001-x", Split(("a",))).startswith("nothing new to learn; 0001-x stays as it is")
 
 
 def test_without_a_held_out_patient_nothing_starts(mine: Project, source: Path) -> None:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UserError
-from .runs import Device, RunFolder, require_run, run_here
+from .runs import Device, run_here
 from .text import dice, table
+from .whichrun import Run, chosen_run
 
 if TYPE_CHECKING:
     from ..training.adapt import Changes
 
 
 def adapt(
-    run: RunFolder,
+    run: Run,
     project: Annotated[Path, typer.Argument(help="Project of the centre to adapt to.")],
     train: Annotated[str, typer.Option(metavar="N|ID,ID", help="Its cases to learn from.")],
+    origin: Annotated[
+        Path | None, typer.Option("--from", help="Project of RUN, where that is no folder; PROJECT if not said.")
+    ] = None,
     val: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Its validation cases.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Step budget.")] = None,
@@ -39,7 +43,6 @@ def adapt(
 
     The given run is only read. The new one is asked about at the end: kept, or deleted.
     """
-    require_run(run)
     if (minutes is None) == (steps is None):
         raise UserError("an adaptation needs --minutes or --steps, one of the two; nothing was started")
     from ..data.splits import selection
@@ -52,24 +55,26 @@ def adapt(
     from ..training.run import create_run
 
     opened = Project.open(project)
+    source = chosen_run(run, origin or project)
     known = [case.id for case in opened.cases]
     train_ids, val_ids = opened.draw(selection(train, known), None if val is None else selection(val, known), seed)
     budget = BudgetConfig(steps=steps, minutes=minutes)
     config = adaptation(
-        opened, run, train_ids, val_ids, budget, name=name, freeze=freeze, seed=seed, device=device,
+        opened, source, train_ids, val_ids, budget, name=name, freeze=freeze, seed=seed, device=device,
         settings=settings or (),
     )  # fmt: skip
-    elsewhere = run.resolve().parents[1] != opened.root.resolve()
-    before_it = () if elsewhere else seen_cases(run)
+    elsewhere = source.resolve().parents[1] != opened.root.resolve()
+    before_it = () if elsewhere else seen_cases(source)
     cases = project_cases(opened, held_out(opened, (*train_ids, *val_ids, *before_it)))
+    typer.echo(f"starts from {source}")
     adapted = create_run(opened, config)
     run_here(adapted, detach=False)
     clicks = clicks_to_compare(config)
-    before = evaluate_run(run, cases, clicks=clicks, device=device, elsewhere=elsewhere)
+    before = evaluate_run(source, cases, clicks=clicks, device=device, elsewhere=elsewhere)
     changes = compare(before, evaluate_run(adapted, cases, clicks=clicks, device=device))
     _tell(changes)
     if json is not None:
-        _write(json, run, adapted, changes)
+        _write(json, source, adapted, changes)
     _keep_or_discard(adapted, changes, keep)
 
 

@@ -11,13 +11,14 @@ import typer
 from .runs import Device
 from .signals import SIGNALLED, on_first_signal
 from .text import duration
+from .whichrun import WAYS, find_run
 
 if TYPE_CHECKING:
     from ..project import Project
 
 BAD_INPUT = 2
 ProjectFolder = Annotated[Path, typer.Argument(help="Folder of the project.")]
-Run = Annotated[str | None, typer.Option(help="A run: folder, name or number; the newest that segments if not said.")]
+Run = Annotated[str | None, typer.Option(help=f"A run: {WAYS}; the newest that segments if not said.")]
 
 
 def predict_all(project: ProjectFolder, run: Run = None, device: Device = "auto") -> None:
@@ -57,7 +58,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     cases: Annotated[str | None, typer.Option(metavar="ID,ID", help="Which cases; all that have labels.")] = None,
     predictions: Annotated[bool, typer.Option("--predictions", help="Also what waits for review.")] = False,
-    run: Annotated[str | None, typer.Option(help="Also the model of this run: folder, name or number.")] = None,
+    run: Annotated[str | None, typer.Option(help=f"Also the model of this run: {WAYS}.")] = None,
 ) -> None:
     """Write labels as NIfTI on each image's own grid, with labels.json, and a model that progseg predict takes."""
     from ..inference.export import DOCUMENT, export_project
@@ -99,7 +100,6 @@ def report(
 
 def _run(project: Project, text: str | None) -> Path:
     from ..training.adapt import source_run
-    from ..training.starts import find_run
 
     return source_run(project.root) if text is None else find_run(project, text)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UserError
-from .runs import Device, RunFolder, require_run
+from .runs import Device
 from .text import dice, table
+from .whichrun import Home, Run, chosen_run
 
 if TYPE_CHECKING:
     from ..inference.cases import ReferenceCase
@@ -20,9 +21,10 @@ _HELD_OUT = "held-out"
 
 
 def predict(
-    run: RunFolder,
+    run: Run,
     images: Annotated[Path, typer.Option(help="Folder of scans.")],
     out: Annotated[Path, typer.Option(help="Folder for the labels, on each scan's own grid.")],
+    project: Home = None,
     clicks: Annotated[
         Path | None, typer.Option(help="Folder of CASE.json with clicks, for interactive models.")
     ] = None,
@@ -35,9 +37,9 @@ def predict(
     from ..inference.folder import predict_folder
     from ..inference.model import load_trained
 
-    require_run(run)
+    model = load_trained(chosen_run(run, project), device)
     faults = 0
-    for done in predict_folder(load_trained(run, device), images, out, clicks, start):
+    for done in predict_folder(model, images, out, clicks, start):
         if done.fault is not None:
             faults += 1
             typer.echo(f"progseg: {done.case}: {done.fault}", err=True)
@@ -50,7 +52,8 @@ def predict(
 
 
 def evaluate(
-    run: RunFolder,
+    run: Run,
+    project: Home = None,
     json: Annotated[Path | None, typer.Option(help="File for the result; with --cases held-out not needed.")] = None,
     cases: Annotated[
         str | None,
@@ -71,19 +74,19 @@ def evaluate(
     from ..storage.atomic import write_json
     from .progress import fraction_bar
 
-    require_run(run)
+    folder = chosen_run(run, project)
     if json is None and cases != _HELD_OUT:
         raise UserError("say with --json where to write the result; nothing was evaluated")
     counts = _counts(clicks)
-    chosen = _chosen(run, cases, images, labels, seed)
+    chosen = _chosen(folder, cases, images, labels, seed)
     with fraction_bar() as progress:
-        report = evaluate_run(run, chosen, clicks=counts, device=device, progress=progress).to_json()
+        report = evaluate_run(folder, chosen, clicks=counts, device=device, progress=progress).to_json()
     if cases == _HELD_OUT:
-        keep(run, report)
+        keep(folder, report)
     if json is not None:
         write_json(json, report)
     _tell(report)
-    typer.echo(f"result: {json or run / FILE}")
+    typer.echo(f"result: {json or folder / FILE}")
 
 
 def _chosen(

@@ -12,49 +12,49 @@ import typer
 from ..errors import UserError
 from .signals import on_first_signal
 from .text import dice, duration
+from .whichrun import Home, Run, chosen_run
 
 FAILED = 1
 _SIGNALLED = 128
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as PROJECT/runs/0001-name.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Train in the background; follow it with progseg watch.")]
 
 
-def watch(run: RunFolder) -> None:
+def watch(run: Run, project: Home = None) -> None:
     """Follow a run until it ends; Ctrl-C ends only the watching."""
-    require_run(run)
     from ..training.watch import follow
     from .progress import RunBar
 
+    folder = chosen_run(run, project)
     with RunBar() as bar:
-        bar.show(follow(run))
-    _tell_status(run)
+        bar.show(follow(folder))
+    _tell_status(folder)
 
 
-def pause(run: RunFolder) -> None:
+def pause(run: Run, project: Home = None) -> None:
     """Ask a run to wait after its current step; it keeps its memory."""
-    _ask(run, "pause", "paused")
+    _ask(chosen_run(run, project), "pause", "paused")
 
 
-def stop(run: RunFolder) -> None:
+def stop(run: Run, project: Home = None) -> None:
     """Ask a run to save and end after its current step."""
-    _ask(run, "stop", "stopped")
+    _ask(chosen_run(run, project), "stop", "stopped")
 
 
-def resume(run: RunFolder, detach: Detach = False) -> None:
+def resume(run: Run, project: Home = None, detach: Detach = False) -> None:
     """Continue a paused, stopped or interrupted run from its newest checkpoint."""
-    require_run(run)
     from ..training.watch import request, status
 
-    state = status(run).state
+    folder = chosen_run(run, project)
+    state = status(folder).state
     if state == "finished":
-        typer.echo(f"{run.name} is finished; there is nothing to resume")
+        typer.echo(f"{folder.name} is finished; there is nothing to resume")
     elif state in {"running", "paused"}:
-        request(run, want="run")
-        typer.echo(f"{run.name} goes on in its own process; follow it with: progseg watch {run}")
+        request(folder, want="run")
+        typer.echo(f"{folder.name} goes on in its own process; follow it with: progseg watch {folder}")
     else:
-        run_here(run, detach=detach)
+        run_here(folder, detach=detach)
 
 
 def run_here(run: Path, *, detach: bool) -> None:
@@ -83,7 +83,6 @@ def stopping_on_signals(run: Path) -> Iterator[list[int]]:
 
 
 def _ask(run: Path, want: Literal["pause", "stop"], done: str) -> None:
-    require_run(run)
     from ..training.watch import request, status
 
     state = status(run).state
@@ -105,12 +104,3 @@ def _tell_status(run: Path) -> None:
         )
         raise typer.Exit(FAILED)
     typer.echo(f"run: {run}")
-
-
-def require_run(run: Path) -> None:
-    """Refuse a folder that is no run, naming the runs beside it."""
-    if (run / "config.json").is_file():
-        return
-    siblings = sorted(path.parent for path in run.parent.glob("*/config.json"))
-    known = f"there are {', '.join(map(str, siblings))}" if siblings else "runs lie in PROJECT/runs"
-    raise UserError(f"{run} is no run; nothing was changed; {known}")

@@ -10,6 +10,7 @@ import typer
 from ..errors import UserError
 from .runs import Device
 from .text import table
+from .whichrun import WAYS, find_run
 
 
 def suggest_next(
@@ -18,7 +19,7 @@ def suggest_next(
         str, typer.Option(metavar="typical|uncertain|random", help="How the next case is found.")
     ] = "typical",
     run: Annotated[
-        str | None, typer.Option(help="Run that is asked: folder, name or number. Default: the newest that segments.")
+        str | None, typer.Option(help=f"Run that is asked: {WAYS}; the newest that segments if not said.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many cases to name.")] = 1,
     seed: Annotated[int, typer.Option(help="Draws the random order.")] = 0,
@@ -33,7 +34,6 @@ def suggest_next(
     from ..suggest.choice import suggest
     from ..suggest.record import note_shown
     from ..suggest.suggestion import WAYS
-    from ..training.starts import find_run
     from .progress import fraction_bar
 
     way = next((way for way in WAYS if way == by), None)

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import UserError
 from .runs import Detach, Device, run_here
+from .whichrun import WAYS, find_run
 
 if TYPE_CHECKING:
     from ..project import Project
@@ -36,9 +37,7 @@ def train(
     val: Annotated[str | None, typer.Option(metavar="N|ID,ID", help="Validation cases.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Step budget; on CPU the same seed gives the same losses.")] = None,
-    init: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Run whose weights to start from: folder, name or number.")
-    ] = None,
+    init: Annotated[str | None, typer.Option(metavar="RUN", help=f"Run whose weights to start from: {WAYS}.")] = None,
     samples: Annotated[
         SampleChoice | None, typer.Option(help="Which cases come first: pdl begins with similar ones.")
     ] = None,
@@ -177,7 +176,7 @@ def _cases(
 
 def _start(project: Project, init: str | None, preset: str) -> str | None:
     """Return the folder of the run to start from; preset progressive takes the newest restoration run."""
-    from ..training.starts import find_run, newest_restoration
+    from ..training.starts import newest_restoration
 
     if init is not None:
         return str(find_run(project, init))

@@ -92,7 +92,10 @@ class Meanwhile(QObject):
             return
         self._due = False
         self._say(f"{run_number(source.name).capitalize()} learns on; you can go on working.")
-        desk.runs.update(source, self._say)
+        desk.runs.update(source, self._refused)
+
+    def _refused(self, why: str) -> None:
+        self._say(f"{why[0].upper()}{why[1:].rstrip('.')}.")
 
     # --- after a run --------------------------------------------------------------------------------------------
 

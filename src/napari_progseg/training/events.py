@@ -138,7 +138,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run ended with an error; `message` says what happened, what is safe and what to do."""
+    """The run ended with an error; `message` says what happened, what is safe and what to do.
+
+    `step` is the last step that was done, or the one whose loss was no number; 0 where none was.
+    """
 
     step: int
     message: str

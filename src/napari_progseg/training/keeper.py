@@ -35,9 +35,16 @@ _KEPT_CHECKPOINTS = 2
 
 
 class EventLog:
-    """Writes events; the losses of many steps are fetched from the device together."""
+    """Writes events; the losses of many steps are fetched from the device together.
+
+    Attributes
+    ----------
+    step : int
+        The last step that was told, or that the run went on from; the faulty one once a loss was no number.
+    """
 
     def __init__(self, run_dir: Path) -> None:
+        self.step = 0
         self._journal = Journal(run_dir / EVENTS, durable=False)
         self._waiting: list[Event] = []
         self._flushed = time.monotonic()
@@ -51,6 +58,8 @@ class EventLog:
             If a loss is no number.
         """
         self._waiting.append(event)
+        if isinstance(event, StepDone):
+            self.step = event.step
         if isinstance(event, StepDone) and time.monotonic() - self._flushed < _FLUSH_SECONDS:
             return []
         return self.flush()
@@ -63,6 +72,7 @@ class EventLog:
         good = events if wrong is None else events[: events.index(wrong)]
         self._journal.extend(to_record(event) for event in good)
         if wrong is not None:
+            self.step = wrong.step
             raise UserError(
                 f"the loss stopped being a number at step {wrong.step}; the checkpoints before it are safe; "
                 "start again with a lower optimiser.rate"

@@ -129,17 +129,18 @@ def execute(run_dir: Path, *, keep_request: bool = False) -> Iterator[Event]:
         try:
             yield from _trained(run_dir, log)
         except UserError as error:
-            yield from log.add(Failed(0, str(error)))
+            yield from log.add(Failed(log.step, str(error)))
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
             message = (
                 "the memory was not enough; checkpoints and labels are safe; "
                 "lower patches.batch or patches.voxels and start again"
             )
-            yield from log.add(Failed(0, message))
+            yield from log.add(Failed(log.step, message))
             raise UserError(message) from error
         except Exception as error:
-            yield from log.add(Failed(0, f"an unexpected fault: {error!r}; checkpoints and labels are safe; see {LOG}"))
+            message = f"an unexpected fault: {error!r}; checkpoints and labels are safe; see {LOG}"
+            yield from log.add(Failed(log.step, message))
             raise
 
 
@@ -156,6 +157,7 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     keeper = CheckpointKeeper(run_dir, plan, config)
     clock = Clock()
     trainee, clock.elapsed, said = _trainee(project, plan, config, keeper, device)
+    log.step = trainee.step
     for text in said:
         yield from log.add(Said(text))
     cases = load_cases(project, config.train, plan)

@@ -19,28 +19,6 @@ from .config import RunConfig
 from .watch import CONFIG
 
 
-def find_run(project: Project, text: str) -> Path:
-    """Find a run by its folder, its folder's name, its number or the name it was given.
-
-    Raises
-    ------
-    UserError
-        If there is none, or several were given that name.
-    """
-    if (Path(text) / CONFIG).is_file():
-        return Path(text).resolve()
-    runs = project.runs()
-    same_folder = [run for run in runs if run.name == text]
-    same_number = [run for run in runs if text.isdecimal() and int(_number(run)) == int(text)]
-    same_name = [run for run in runs if run.name.partition("-")[2] == text]
-    fitting = same_folder or same_number or same_name
-    if len(fitting) == 1:
-        return fitting[0].resolve()
-    what = "no run" if not fitting else f"{len(fitting)} runs"
-    known = ", ".join(run.name for run in runs) or "none yet"
-    raise UserError(f"{what} of {project.root} goes by {text!r}; nothing was started; choose from: {known}")
-
-
 def usable_starts(project: Project) -> tuple[Path, ...]:
     """Return the runs that have a checkpoint, newest first."""
     return tuple(run for run in reversed(project.runs()) if list_checkpoints(run / "checkpoints"))
@@ -88,7 +66,3 @@ def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig)
     loaded, report = carry_over(weights.tensors, weights.plan, network, plan, origin=origin, keep_head=keep_head)
     network.load_state_dict(loaded)
     return report
-
-
-def _number(run: Path) -> str:
-    return run.name.partition("-")[0]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..data.splits import draw
+from ..data.splits import Split, draw
 from ..errors import UserError
 from ..evaluation.metrics import mean_of
 from ..inference.cases import project_cases
 from ..inference.evaluate import evaluate_run
 from ..lineage import seen_cases
+from ..matching import listed
 from ..project import Project
 from .adapt import Changes, adaptation, clicks_to_compare, compare, held_out
 from .config import BudgetConfig, RunConfig
@@ -41,11 +42,19 @@ def update_config(project: Project, source: Path) -> RunConfig:
     """
     train = project.split.train
     if set(train) <= set(config_of(source).train):
-        raise UserError(f"{source.name} has learned from all patients that train; nothing was started")
+        raise UserError(nothing_new(source.name, project.split))
     held_out(project, (*train, *seen_cases(source, validation=False)))
     settings = ["patches.schedule=constant", "clicks.after=0"]
     budget = BudgetConfig(minutes=MINUTES)
     return adaptation(project, source, train, (), budget, name="update", freeze="none", settings=settings)
+
+
+def nothing_new(model: str, split: Split) -> str:
+    """Say that a model knows all patients that train, and what the others are for."""
+    parts = ((split.validation, "checks models"), (split.test, "kept for the test"))
+    kept = " and ".join(f"{listed(cases)} ({purpose})" for cases, purpose in parts if cases)
+    learned = f"nothing to learn from {kept}" if kept else "nothing new to learn"
+    return f"{learned}; {model} stays as it is; go on with the next patient"
 
 
 def judged(project: Project, source: Path, run: Path) -> Offer:
