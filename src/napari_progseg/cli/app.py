@@ -66,6 +66,7 @@ for command in (
     ranking.rank,
     training.train,
     adapting.adapt,
+    runs.runs,
     runs.watch,
     runs.pause,
     runs.resume,

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import UserError
 from .signals import on_first_signal
-from .text import dice, duration
+from .text import dice, duration, table
 from .whichrun import Home, Run, chosen_run
 
 FAILED = 1
@@ -19,6 +19,25 @@ _SIGNALLED = 128
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Train in the background; follow it with progseg watch.")]
+
+
+def runs(project: Annotated[Path, typer.Argument(help="Folder of the project.")] = Path()) -> None:
+    """List the runs of a project, newest first: what each learned, from whom, and how it stands."""
+    from ..project import Project
+    from ..training.watch import RunStatus, status
+
+    def row(now: RunStatus) -> tuple[str, ...]:
+        best = "" if now.best_dice is None else dice(now.best_dice)
+        learned_from = str(len(now.train_cases))
+        return now.name, now.task, now.state, learned_from, str(now.step), duration(now.seconds), best
+
+    opened = Project.open(project)
+    found = [status(run) for run in reversed(opened.runs())]
+    if found:
+        headings = ("run", "task", "state", "cases", "step", "time", "best Dice")
+        typer.echo(table(headings, [row(each) for each in found]))
+    else:
+        typer.echo(f"{opened.root} has no run yet; begin with: progseg train {project} --task segmentation --minutes 5")
 
 
 def watch(run: Run, project: Home = None) -> None:
