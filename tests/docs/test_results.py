@@ -15,9 +15,12 @@ from napari_progseg.studies.analysis import Reaching
 from napari_progseg.studies.arms import PDL, PGPS
 from napari_progseg.studies.arms_report import Findings as Arms
 from napari_progseg.studies.arms_report import ratio_table, speed_table
+from napari_progseg.studies.effort_report import Findings as Effort
+from napari_progseg.studies.effort_report import effort_table, patient_table, reached_table
 from napari_progseg.studies.frozen import frozen_settings
 from napari_progseg.studies.limited_data import GROUPS
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
+from napari_progseg.studies.patients import PatientFile
 from napari_progseg.studies.rows import Row, RowFile
 from napari_progseg.studies.speed import quotient_text
 from napari_progseg.studies.transfer_report import Findings as Transfer
@@ -146,7 +149,19 @@ def test_the_transfer_page_shows_what_its_rows_say(folder: str) -> None:
     assert not_on("transfer.md", *dice, *differences, *times) == []
 
 
-@pytest.mark.parametrize("study", ["limited-data", "pdl", "pgps", "transfer"])
+def test_the_effort_page_shows_what_its_rows_and_patients_say() -> None:
+    rows, patients = rows_of("effort"), list(PatientFile(RESULTS / "effort").read().values())
+    found = Effort.of(0.85, (1, 2, 3, 5, 8, 12), rows, patients)
+    needed = lines(reached_table(found.reached, "0.85"), range(8))
+    differences = lines(effort_table(found.effort, ""), (0, 1, 2, 3, 5, 6))
+    places = [[row[0], *(row[place] for place in (1, 2, 4, 8, 12))] for row in patient_table(found.by_patient).rows]
+    dice = lines(parts.dice_table(found.means), range(7))
+    assert {each.seeds for each in found.reached} == {4}
+    assert not_on("annotation-effort.md", *needed, *differences, *dice) == []
+    assert not_on("annotation-effort.md", *("| " + " | ".join(row) + " |" for row in places)) == []
+
+
+@pytest.mark.parametrize("study", ["limited-data", "pdl", "pgps", "transfer", "effort"])
 def test_seeds_and_cases_of_a_page_chose_no_setting(study: str) -> None:
     chosen, rows = frozen_settings(study).chosen_on, rows_of(study)
     assert chosen.cases
