@@ -8,7 +8,7 @@ from pathlib import Path
 from .classes import derive_classes, make_classes
 from .data.splits import Split, extend_split
 from .errors import UserError
-from .manifest import CaseRecord, CaseState, ClassRecord, Manifest, SplitRecord, stored_path
+from .manifest import BACKUP, NAME, CaseRecord, CaseState, ClassRecord, Manifest, SplitRecord, stored_path
 from .matching import Checked, Match, check_labels, find_scans, listed, match_labels, value_fault
 from .volume import LabelClass
 
@@ -81,6 +81,17 @@ def started(old: CaseRecord) -> CaseRecord:
     if old.state is not CaseState.NOT_STARTED:
         return old
     return old.model_copy(update={"state": CaseState.IN_PROGRESS})
+
+
+def refuse_existing(root: Path) -> None:
+    """Refuse a place for a new project where one is, or where label files would be taken for its own."""
+    if any((root / name).exists() for name in (NAME, BACKUP)):
+        raise UserError(f"{root} is a project already; it was not changed; open it or choose another folder")
+    if any(root.glob("labels/*.nii.gz")):
+        raise UserError(
+            f"{root / 'labels'} holds files, and a project keeps its own labels there; nothing was written; "
+            "rename that folder or choose another place for the project"
+        )
 
 
 def split_of(document: Manifest) -> Split:

@@ -22,6 +22,7 @@ from superqt import QElidingLabel
 
 from .annotate import Annotate
 from .desk import Desk
+from .elsewhere import Elsewhere
 from .footer import Footer
 from .jobrow import JobRow
 from .keys import HELP_KEY
@@ -62,6 +63,7 @@ class ProgSegDock(QWidget):
         self._lost = False  # whether the user closes although labels cannot be written
         self.desk = Desk(viewer)
         self.upcoming = Upcoming(self.desk)
+        self.elsewhere = Elsewhere(self.desk)
         self.patients = Patients(self.desk, self.upcoming)
         self.annotate = Annotate(self.desk, self.upcoming)
         self.meanwhile = Meanwhile(self.desk)
@@ -97,6 +99,7 @@ class ProgSegDock(QWidget):
         viewer.events.theme.connect(self._theme_changed)
         viewer.layers.events.removed.connect(self._layer_removed)
         self.destroyed.connect(self.upcoming.close)
+        self.destroyed.connect(self.elsewhere.close)
         self.destroyed.connect(self.desk.close)
         self._theme_changed()
         self._refresh_header()
@@ -231,10 +234,12 @@ class ProgSegDock(QWidget):
         if (window := self._main_window()) is not None:
             window.installEventFilter(self)  # once only, however often it is called
         self.annotate.do.bind()
+        self.elsewhere.watch(True)
 
     def hideEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
         """Give the keys back to napari while the dock is closed; a window that is only minimised keeps them."""
         super().hideEvent(event)
+        self.elsewhere.watch(False)
         if not event.spontaneous():
             self.annotate.do.unbind()
 
