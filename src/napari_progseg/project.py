@@ -122,8 +122,8 @@ class Project:
         missing = self.missing
         flagged = tuple(f"{case.id}: {case.note}" for case in self.cases if case.note)
         where = "say where they are: Patients ▸ Scans in the dock, or progseg relocate PROJECT --images FOLDER"
-        gone = f"the images of {listed(missing)} are not where they were; {where}"
-        return (*self._load_problems, *self._manifest.problems, *flagged, *([gone] if missing else []))
+        gone = [f"the images of {listed(missing)} are not where they were; {where}"] if missing else []
+        return (*self._load_problems, *gone, *self._manifest.problems, *flagged)
 
     @property
     def missing(self) -> list[str]:

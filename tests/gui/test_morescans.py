@@ -57,13 +57,13 @@ def test_scans_that_were_moved_are_found_and_read_again(patients, cohort, qtbot,
     patients.scans.refresh()
     assert patients.scans.find.isEnabled()
     patients.refresh()
-    assert "Patients ▸ Scans" in patients.summary.toolTip()
+    assert "the images of case-0, case-1, case-2, case-3 are not where they were" in patients.summary.text()
     patients.scans.find.trigger()
     patients.more.images.edit.setText(str(cohort / "elsewhere"))
     before = patients.table.rows[0].image
     press(patients.more.do)
     qtbot.waitUntil(lambda: len(said) == 1, timeout=20_000)
-    assert said == [f"4 scans of this project found in {cohort / 'elsewhere'}. No scan is missing now."]
+    assert said == ["4 scans of this project found in “elsewhere”. No scan is missing now."]
     qtbot.waitUntil(lambda: patients.table.rows[0].image is not before, timeout=20_000)
     assert patients.table.rows[0].image.usable
     patients.scans.refresh()
@@ -106,9 +106,9 @@ def test_the_sentences_say_what_is_known_flagged_and_still_missing(project, coho
         "1 scan added, 0 labelled completely, 1 flagged (⚑ says why); 5 patients in all."
     )
     again = add(project, more / "images", None, lambda fraction: None)
-    assert again == f"The project knows all scans of {more / 'images'}; nothing was added."
+    assert again == "The project knows all scans of “images”; nothing was added."
     (more / "images").rename(more / "moved")
     (cohort / "images" / "case-1.nii.gz").unlink()
     assert find(project, more / "moved", None, lambda fraction: None) == (
-        f"1 scan of this project found in {more / 'moved'}. case-1 still missing: look in another folder."
+        "1 scan of this project found in “moved”. case-1 still missing: look in another folder."
     )

@@ -18,6 +18,7 @@ from .parts import GRID, heading, note
 from .wording import counted
 
 Progress = Callable[[float], None]
+_MENU_WIDTH = 76
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def add(project: Project, images: Path, labels: Path | None, progress: Progress)
     """Add the scans that the project does not know."""
     new = project.add_cases(images, labels, progress)
     if not new:
-        return f"The project knows all scans of {images}; nothing was added."
+        return f"The project knows all scans of “{images.name}”; nothing was added."
     states = [project.case(case_id).state for case_id in new]
     flagged = states.count(CaseState.FLAGGED)
     return (
@@ -56,7 +57,7 @@ def find(project: Project, images: Path, labels: Path | None, progress: Progress
     """Look for the project's scans in another folder."""
     found, missing = project.relocate(images, labels, progress), project.missing
     rest = f"{listed(missing)} still missing: look in another folder." if missing else "No scan is missing now."
-    return f"{counted(len(found), 'scan')} of this project found in {images}. {rest}"
+    return f"{counted(len(found), 'scan')} of this project found in “{images.name}”. {rest}"
 
 
 ADD = Errand(
@@ -96,6 +97,7 @@ class ScansMenu(QPushButton):
         self.find.triggered.connect(self._find)
         menu.aboutToShow.connect(self.refresh)
         self.setMenu(menu)
+        self.setMinimumWidth(_MENU_WIDTH)  # else the arrow touches the text
 
     def refresh(self) -> None:
         """Offer to look for scans where some are missing."""
