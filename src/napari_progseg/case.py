@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .enrolment import started
+from .errors import UserError
 from .manifest import CaseRecord, CaseState, full_path
+from .matching import Scan
 from .volume import Modality
 
 
@@ -50,6 +53,18 @@ def case_of(root: Path, record: CaseRecord) -> Case:
     state = started(record).state if edited else record.state
     image, label = full_path(root, record.image), own if edited else imported
     return Case(record.id, image, record.series, label, state, record.modality, record.note)
+
+
+def is_known(scan: Scan, cases: Iterable[Case]) -> bool:
+    """Tell whether a scan is one of the cases; raises UserError where it only has the name of one."""
+    known = next((case for case in cases if case.id.casefold() == scan.id.casefold()), None)
+    if known is None:
+        return False
+    if (known.image, known.series) != (scan.image, scan.series):
+        raise UserError(
+            f"{scan.image} has the name of case {known.id}, which is {known.image}; nothing was added; rename it"
+        )
+    return True
 
 
 def own_label(root: Path, case_id: str) -> Path:

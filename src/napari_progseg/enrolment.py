@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .classes import derive_classes, make_classes
 from .data.splits import Split, extend_split
 from .errors import UserError
-from .manifest import CaseRecord, CaseState, ClassRecord, Manifest, SplitRecord, stored_path
+from .manifest import BACKUP, NAME, CaseRecord, CaseState, ClassRecord, Manifest, SplitRecord, stored_path
 from .matching import WITHOUT_LABEL, Checked, Match, check_labels, find_scans, listed, match_labels, value_fault
 from .volume import LabelClass
 
@@ -94,6 +94,17 @@ def noticed(document: Manifest, cases: Mapping[str, Case]) -> tuple[str, ...]:
     """
     begun = any(record.label is None and cases[record.id].label for record in document.cases)
     return tuple(each for each in document.problems if not (begun and each.startswith(WITHOUT_LABEL)))
+
+
+def refuse_existing(root: Path) -> None:
+    """Refuse a place for a new project where one is, or where label files would be taken for its own."""
+    if any((root / name).exists() for name in (NAME, BACKUP)):
+        raise UserError(f"{root} is a project already; it was not changed; open it or choose another folder")
+    if any(root.glob("labels/*.nii.gz")):
+        raise UserError(
+            f"{root / 'labels'} holds files, and a project keeps its own labels there; nothing was written; "
+            "rename that folder or choose another place for the project"
+        )
 
 
 def split_of(document: Manifest) -> Split:

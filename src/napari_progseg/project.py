@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from . import enrolment, io, manifest
-from .case import Case, case_of, own_label
+from .case import Case, case_of, is_known, own_label
 from .classes import merged, outside, parse_classes, values_of
 from .data.splits import Choice, Split, choose, draw
 from .errors import UserError
 from .geometry import Geometry
 from .manifest import CaseRecord, CaseState, Manifest
-from .matching import Scan, check_labels, listed
+from .matching import check_labels, listed
 from .storage.atomic import remove_stale
 from .volume import LabelClass, LabelMap, Modality, Volume
 
@@ -27,12 +28,13 @@ class Project:
     """A project on disk; made with `create` or `open`.
 
     Reading goes by the state at the last read or change made through this object, see `reload`; every change reads the
-    manifest again under a lock, so that the dock and the command line may work on one project.
+    manifest again under a lock, so that the dock and the command line may work on one project. Threads may share it.
     """
 
     def __init__(self, root: Path, loaded: manifest.Loaded) -> None:
         self.root = root
         self._geometries: dict[str, Geometry] = {}
+        self._turn = threading.RLock()  # of threads that read the manifest again or change it
         self._adopt(loaded)
 
     @classmethod
@@ -68,14 +70,14 @@ class Project:
             project's own ``labels`` folder is in use.
         """
         root = Path(root).resolve()
-        _refuse_existing(root)
+        enrolment.refuse_existing(root)
         document = enrolment.founded(root, images, labels, classes, seed, progress)
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"the folder {root} could not be made ({error.strerror}); choose another place") from error
         with manifest.locked(root):
-            _refuse_existing(root)
+            enrolment.refuse_existing(root)
             manifest.save(root, document)
         return cls(root, manifest.Loaded(document))
 
@@ -96,7 +98,8 @@ class Project:
 
     def reload(self) -> None:
         """Read the manifest again, for changes that another process made."""
-        self._adopt(manifest.load(self.root))
+        with self._turn:
+            self._adopt(manifest.load(self.root))
 
     @property
     def classes(self) -> tuple[LabelClass, ...]:
@@ -116,11 +119,16 @@ class Project:
     @property
     def problems(self) -> tuple[str, ...]:
         """One sentence for each thing that is wrong or was noticed."""
-        missing = [case.id for case in self.cases if not case.image.exists()]
+        missing = self.missing
         flagged = tuple(f"{case.id}: {case.note}" for case in self.cases if case.note)
-        where = "say where they are: progseg relocate PROJECT --images FOLDER"
+        where = "say where they are: Patients ▸ Scans in the dock, or progseg relocate PROJECT --images FOLDER"
         gone = [f"the images of {listed(missing)} are not where they were; {where}"] if missing else []
-        return (*self._load_problems, *enrolment.noticed(self._manifest, self._cases), *flagged, *gone)
+        return (*self._load_problems, *gone, *enrolment.noticed(self._manifest, self._cases), *flagged)
+
+    @property
+    def missing(self) -> list[str]:
+        """The cases whose images are not where they were."""
+        return [case.id for case in self.cases if not case.image.exists()]
 
     @property
     def split(self) -> Split:
@@ -161,7 +169,7 @@ class Project:
         if not case.image.exists():
             raise UserError(
                 f"the image of case {case_id} is not at {case.image}; nothing was changed; "
-                "say where it is now: progseg relocate PROJECT --images FOLDER"
+                "say where it is now: Patients ▸ Scans in the dock, or progseg relocate PROJECT --images FOLDER"
             )
         volume = io.read_volume(case.image, series=case.series)
         self._geometries[case_id] = volume.geometry
@@ -199,7 +207,8 @@ class Project:
         if case.state is CaseState.NOT_STARTED:
             self._change_case(case_id, enrolment.started)
         else:
-            self._adopt_cases()
+            with self._turn:
+                self._adopt_cases()
 
     def set_state(self, case_id: str, state: CaseState, note: str | None = None) -> None:
         """Set the state of a case; completing it adds it to the split, once its labels have been checked.
@@ -280,10 +289,12 @@ class Project:
             return draw(test, spec, seed)
         return test if spec == "test" else self._require_usable([spec])
 
-    def add_cases(self, images: Path, labels: Path | None = None) -> tuple[str, ...]:
+    def add_cases(
+        self, images: Path, labels: Path | None = None, progress: Callable[[float], None] | None = None
+    ) -> tuple[str, ...]:
         """Add further images with their labels, by reference, and return the ids of the new cases.
 
-        Images that the project knows are passed over.
+        Images that the project knows are passed over. `progress`, as in `create`, may raise: then nothing is changed.
 
         Raises
         ------
@@ -291,8 +302,9 @@ class Project:
             If a new image has the name of a case that is another file.
         """
         matches, problems = enrolment.matched(self.root, images, labels)
-        new = [match for match in matches if not self._is_known(match.scan)]
-        checked = check_labels(new)
+        self.reload()
+        new = [match for match in matches if not is_known(match.scan, self.cases)]
+        checked = check_labels(new, progress)
         records = tuple(enrolment.record(self.root, *pair, self.classes) for pair in zip(new, checked, strict=True))
         if records:
             self._change(
@@ -302,8 +314,12 @@ class Project:
             )
         return tuple(record.id for record in records)
 
-    def relocate(self, images: Path, labels: Path | None = None) -> tuple[str, ...]:
+    def relocate(
+        self, images: Path, labels: Path | None = None, progress: Callable[[float], None] | None = None
+    ) -> tuple[str, ...]:
         """Point to images (and imported labels) that were moved; returns the ids of the cases found again.
+
+        `progress` is told 1 before anything is changed and may raise.
 
         Raises
         ------
@@ -314,6 +330,8 @@ class Project:
         found = {match.scan.id: match for match in matches if match.scan.id in self._cases}
         if not found:
             raise UserError(f"{images} holds no image of this project; nothing was changed; choose another folder")
+        if progress is not None:
+            progress(1.0)
         self._geometries.clear()
         self._change_records(lambda record: enrolment.moved(self.root, record, found.get(record.id)))
         return tuple(found)
@@ -364,16 +382,6 @@ class Project:
                 raise UserError(f"case {case.id} is {why}; nothing was started; complete it or leave it out")
         return chosen
 
-    def _is_known(self, scan: Scan) -> bool:
-        known = next((case for case in self.cases if case.id.casefold() == scan.id.casefold()), None)
-        if known is None:
-            return False
-        if (known.image, known.series) != (scan.image, scan.series):
-            raise UserError(
-                f"{scan.image} has the name of case {known.id}, which is {known.image}; nothing was added; rename it"
-            )
-        return True
-
     def _change_case(self, case_id: str, change: Callable[[CaseRecord], CaseRecord]) -> None:
         self._change_records(lambda record: change(record) if record.id == case_id else record)
 
@@ -381,20 +389,10 @@ class Project:
         self._change(lambda old: old.model_copy(update={"cases": tuple(map(change, old.cases))}))
 
     def _change(self, change: Callable[[Manifest], Manifest]) -> None:
-        with manifest.locked(self.root):
+        with self._turn, manifest.locked(self.root):
             loaded = manifest.load(self.root)
             changed = enrolment.with_split(change(loaded.manifest))
             # copies are not validated: what is written must be readable
             document = Manifest.model_validate(changed.model_dump())
             manifest.save(self.root, document, keep_damaged=loaded.damaged)
-        self._adopt(manifest.Loaded(document, self._load_problems))
-
-
-def _refuse_existing(root: Path) -> None:
-    if any((root / name).exists() for name in (manifest.NAME, manifest.BACKUP)):
-        raise UserError(f"{root} is a project already; it was not changed; open it or choose another folder")
-    if any(root.glob("labels/*.nii.gz")):
-        raise UserError(
-            f"{root / 'labels'} holds files, and a project keeps its own labels there; nothing was written; "
-            "rename that folder or choose another place for the project"
-        )
+            self._adopt(manifest.Loaded(document, self._load_problems))

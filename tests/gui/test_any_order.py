@@ -40,7 +40,8 @@ class Day:
 
     def do(self) -> str:
         acts = {self.click: 6, self.paint: 4, self.accept: 3, self.undo: 7, self.redo: 5, self.work: 18}
-        acts |= {self.clear: 1, self.start: 2, self.predict: 4, self.compute: 2, self.renew: 1, self.reopen: 1}
+        acts |= {self.clear: 1, self.clear_and_go_on: 2, self.start: 2, self.predict: 4}
+        acts |= {self.compute: 2, self.renew: 1, self.reopen: 1}
         weights = np.array(list(acts.values()), float)
         act = list(acts)[self.rng.choice(len(acts), p=weights / weights.sum())]
         act()
@@ -77,6 +78,28 @@ class Day:
         if self.bench.case.history.prompts:
             self.bench.case.clear_clicks()
             self.model.step(self.model.labels)
+
+    def clear_and_go_on(self) -> None:
+        """Clear when all is answered: what is shown stays, also if the case is left, and later clicks correct it."""
+        self.bench.background.work_all()
+        if not self.bench.case.shown.prompts:
+            return
+        kept = self.bench.case.predicted.copy()
+        self.clear()
+        assert np.array_equal(self.bench.case.predicted, kept)
+        if self.rng.random() < 0.3:
+            self.undo()
+            assert np.array_equal(self.bench.case.predicted, kept)
+            self.redo()
+        if self.rng.random() < 0.3:
+            self.reopen()
+            assert np.array_equal(self.bench.case.predicted, kept)
+        for _ in range(int(self.rng.integers(3))):
+            self.click()
+        self.bench.background.work_all()
+        case = self.bench.case
+        assert case.answered
+        assert np.array_equal(case.predicted, stamped(kept, *case.history.prompts))
 
     def start(self) -> None:
         self.bench.start(int(self.rng.integers(1, SHAPE[0])))

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from napari_progseg.gui.edits import fingerprint, journal, prompt_record
+from napari_progseg.gui.edits import fingerprint, journal, prompt_record, state_record
 from napari_progseg.gui.history import History
-from napari_progseg.gui.past import compact, recover
+from napari_progseg.gui.past import _compacted, compact, recover
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.project import Project
 from napari_progseg.summary.effort import effort_of
@@ -202,6 +202,31 @@ def test_a_damaged_line_costs_the_way_back_beyond_it_and_no_later_step(session) 
     past = session.reopen(saved=False)
     assert len(past.history.done) == 1
     assert session.case.labels[0, 3, 4] == session.case.labels[10, 3, 4] == 1
+
+
+def test_clicks_cleared_in_a_journal_of_before_left_no_mask(session) -> None:
+    clicks = [prompt_record(CLICK)]
+    labels = session.case.labels
+    old = [{"edit": "click", "step": 1, "clicks": clicks}, {"edit": "clear", "step": 2, "clicks": []}]
+    past = recover([state_record("found", 0, fingerprint(labels)), *old], labels)
+    assert [entry.kind for entry in past.history.done] == ["clicks", "clicks"]
+    assert past.predicted is None
+
+
+def test_a_mask_left_by_clicks_is_there_after_the_journal_was_rewritten_and_all_else_dropped(session) -> None:
+    session.click(*AT)
+    kept = session.case.predicted.copy()
+    session.case.clear_clicks()
+    source = session.case.source
+    session.paint(9)
+    session.save()
+    records = session.journal.read()
+    plain = recover(records, session.file, 0)
+    assert [entry.kind for entry in plain.history.done] == ["stroke"]
+    session.journal.rewrite(_compacted(records, plain))
+    again = recover(session.journal.read(), session.file)
+    assert np.array_equal(again.predicted, kept)
+    assert (again.shown.source, again.shown.started) == (source, True)
 
 
 def test_voxels_outside_of_the_volume_are_passed_over(session) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDialog, QMessageBox
 
 from napari_progseg.gui import engine as door
 from napari_progseg.project import CaseState, Project
@@ -260,6 +262,51 @@ def test_closing_anyway_asks_once_and_again_if_the_window_stays(shown, qtbot, la
     assert len(asked) == 1
     qtbot.waitUntil(lambda: not shown._lost, timeout=20_000)
     assert not closes(shown)
+
+
+@pytest.fixture
+def emptied(shown, qtbot):
+    """The window after the user has deleted all layers."""
+    paint(shown.desk.case, 2)
+    shown.desk.viewer.layers.clear()
+    qtbot.waitUntil(lambda: not shown._emptied.isActive(), timeout=10_000)
+    return shown
+
+
+def test_ctrl_q_with_no_layer_open_asks_about_labels_that_cannot_be_written(
+    labels_refused, emptied, project, monkeypatch
+) -> None:
+    from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
+
+    monkeypatch.setattr(ConfirmCloseDialog, "exec_", lambda self: QDialog.DialogCode.Accepted, raising=False)
+    # a window that was kept still quits napari when the fixture closes it
+    monkeypatch.setattr("napari._qt.qt_main_window.quit_app_", lambda: None)
+    asked = answer(monkeypatch, "Cancel")
+    window = emptied._main_window()
+    QApplication.setActiveWindow(window)
+    QTest.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    assert len(asked) == 1
+    assert window.isVisible()
+    labels_refused.undo()
+    assert emptied.desk.save_everything()
+    assert stored(project)[2, 3, 3] == 2
+
+
+@pytest.mark.parametrize(
+    ("pressed", "left", "requests"),
+    [("Keep training", True, []), ("Stop and save", True, ["stop"]), ("Cancel", False, [])],
+)
+def test_closing_by_a_key_asks_about_a_running_training(
+    shown, engine, project, qtbot, monkeypatch, pressed, left, requests
+) -> None:
+    engine.add_run(project, "0001-segm", "segmentation", "running")
+    shown.desk.runs.refresh()
+    qtbot.waitUntil(lambda: shown.desk.runs.live, timeout=20_000)
+    asked = answer(monkeypatch, pressed)
+    assert closes(shown) == left
+    assert len(asked) == 1
+    assert [want for _, want, _ in engine.requests if want is not None] == requests
+    engine.states["0001-segm"] = "stopped"
 
 
 def test_a_program_that_closes_the_viewer_is_not_asked(shown, labels_refused, monkeypatch) -> None:

@@ -153,6 +153,67 @@ def test_an_undone_start_after_a_whole_prediction_leaves_it_and_redone_shows_the
     assert not bench.case.started
 
 
+@pytest.mark.parametrize("restart", [None, True, False], ids=["at once", "after leaving", "after a kill"])
+def test_a_click_after_the_clicks_were_cleared_corrects_what_they_left(bench, restart) -> None:
+    bench.click(*ONE)
+    bench.click(*TWO)
+    kept = bench.case.predicted.copy()
+    bench.case.clear_clicks()
+    assert np.array_equal(bench.case.predicted, kept)
+    if restart is not None:
+        bench.reopen(saved=restart)
+    bench.click(*THREE)
+    assert np.array_equal(bench.case.predicted, stamped(kept, click(THREE)))
+    bench.undo()
+    assert np.array_equal(bench.case.predicted, kept)
+    bench.undo()
+    assert bench.case.history.prompts == (click(ONE), click(TWO))
+    assert np.array_equal(bench.case.predicted, kept)
+
+
+def test_clicks_go_on_after_clearing_was_undone_as_if_it_never_was(bench) -> None:
+    bench.click(*ONE)
+    bench.case.clear_clicks()
+    session = bench.answerer._session
+    bench.undo()
+    bench.click(*TWO)
+    assert bench.answerer._session is session
+    bench.undo()
+    bench.undo()
+    assert not bench.case.predicted.any()
+
+
+def test_a_mask_that_cleared_clicks_left_is_that_of_their_model_and_training_leaves_it_alone(bench) -> None:
+    whole = bench.predict()
+    model = bench.case.source
+    bench.answerer.run = None
+    bench.click(0, 15, 9)
+    alone = bench.case.source
+    bench.case.clear_clicks()
+    bench.reopen()
+    assert np.array_equal(bench.case.predicted, stamped(whole, click((0, 15, 9))))
+    assert (bench.case.source, bench.case.shown.model) == (alone, model)
+    assert bench.case.started
+    assert bench.case.accept().source == model
+
+
+def test_clicks_that_were_not_answered_leave_nothing_when_they_are_cleared(bench) -> None:
+    whole = bench.predict()
+    bench.click(*ONE, answered=False)
+    bench.case.clear_clicks()
+    bench.background.work_all()
+    assert np.array_equal(bench.case.predicted, whole)
+    assert not bench.case.started
+
+
+def test_deleting_the_last_click_leaves_its_mask_like_clearing(bench) -> None:
+    bench.click(*ONE)
+    kept = bench.case.predicted.copy()
+    bench.case.say(())
+    bench.click(*TWO)
+    assert np.array_equal(bench.case.predicted, stamped(kept, click(TWO)))
+
+
 def test_nothing_is_accepted_where_the_way_back_led_to_no_prediction(labelled) -> None:
     before = labelled.case.labels.copy()
     labelled.click(*ONE)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton
 
 from napari_progseg.errors import UserError
 from napari_progseg.project import CaseState, Project
@@ -67,6 +68,12 @@ def test_open_shows_the_suggested_patient_and_suggests_another(suggested, qtbot)
     on_screen(suggested, qtbot, "case-5")
     assert suggested.upcoming.coming.case == "case-4"
     assert "case-4" in suggested.annotate.next.toolTip()
+
+
+def test_every_button_beside_the_patients_has_a_name_of_its_own(suggested) -> None:
+    names = [button.text() for button in suggested.patients.full.findChildren(QAbstractButton) if button.text()]
+    assert {"Open", "Open next"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_n_goes_on_and_shift_n_goes_back(suggested, qtbot) -> None:

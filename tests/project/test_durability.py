@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_progseg import manifest
 from napari_progseg.errors import UserError
 from napari_progseg.project import CaseState, Project
 from napari_progseg.volume import LabelMap
@@ -51,6 +52,23 @@ def test_two_processes_lose_no_change(project: Project) -> None:
         thread.join()
     project.reload()
     assert [case.note for case in project.cases] == [f"note {i}" for i in range(10)]
+
+
+def test_a_reload_that_began_before_a_change_of_another_thread_does_not_take_it_back(project, monkeypatch) -> None:
+    load = manifest.load
+    change = threading.Thread(target=project.set_state, args=("case2", CaseState.FLAGGED, "later"))
+
+    def interrupted(root: Path) -> manifest.Loaded:
+        monkeypatch.setattr(manifest, "load", load)
+        loaded = load(root)
+        change.start()
+        change.join(0.3)  # it may not come in between
+        return loaded
+
+    monkeypatch.setattr(manifest, "load", interrupted)
+    project.reload()
+    change.join()
+    assert project.case("case2").note == "later"
 
 
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])

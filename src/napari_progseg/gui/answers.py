@@ -34,7 +34,6 @@ class Request:
     case: OpenCase
     prompts: tuple[Prompt, ...]
     shown: Shown
-    base: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +61,12 @@ class Whole:
 
 @dataclass(frozen=True, eq=False)
 class _Session:
-    """A session, the model and image it is about, and the whole prediction it started from."""
+    """A session, the model and image it is about, and the state of the prediction that it started from."""
 
     model: Any
     session: Any
     volume: Volume
-    base: int
+    base: Shown
 
 
 class Answerer(QObject):
@@ -124,7 +123,7 @@ class Answerer(QObject):
     def _next(self) -> None:
         case, self._waiting = self._waiting, None
         if case is not None and not (case.closed or case.answered):
-            request = Request(self._revision, self.run, case, case.history.prompts, case.shown, case.base)
+            request = Request(self._revision, self.run, case, case.history.prompts, case.shown)
             self._answering = self._background.start(
                 "answering a click", _Answering(self, request), self._answered, self._ended
             )
@@ -156,11 +155,11 @@ class Answerer(QObject):
         """Answer one request. Runs in a worker; workers answer one after the other, so the session is theirs."""
         model = None if request.run is None else self._model(request.run)
         case = request.case
-        kept = self._session
-        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base != request.base:
+        kept, base = self._session, request.shown.base
+        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base is not base:
             session = engine.session_without_model() if model is None else engine.make_session(model)
             session.set_image(case.volume)
-            kept = self._session = _Session(model, session, case.volume, request.base)
+            kept = self._session = _Session(model, session, case.volume, base)
         answer = kept.session.answer(request.prompts, request.revision, case.predicted, local=case.tools.local)
         source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
         return Reply(request, answer.patches, answer.doubts, source, _sigma_mm(model), answer.seconds)

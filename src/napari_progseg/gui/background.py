@@ -181,6 +181,11 @@ class Background(QObject):
         """Whether any worker still runs."""
         return bool(self._jobs)
 
+    @property
+    def closed(self) -> bool:
+        """Whether all work was ended for good."""
+        return self._closed
+
     def close(self) -> None:
         """End all jobs; nothing they still send is delivered."""
         self._closed = True

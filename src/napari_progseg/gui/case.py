@@ -70,7 +70,6 @@ class OpenCase(QObject):
         empty = np.zeros(read.labels.shape, read.labels.dtype)
         self.predicted: NDArray[Any] = empty if past.predicted is None else past.predicted
         self.shown, self.history = past.shown, past.history
-        self.base = 0  # counts whole predictions: clicks are answered anew on each
         self.closed = False
         self.tally, self.stale = read.tally, False
         self.revision = 0  # counts changes of labels and prediction
@@ -165,14 +164,17 @@ class OpenCase(QObject):
         return self.drawn.add_clicks((Click(voxel_zyx, inside, self.chosen.value),))
 
     def clear_clicks(self) -> None:
-        """Take all clicks and boxes away, undoably; the prediction stays."""
+        """Take all clicks and boxes away, undoably; the prediction stays, and later clicks correct it."""
         if self.history.prompts:
             self.say((), "clear")
 
     def say(self, prompts: tuple[Prompt, ...], what: str = "click") -> Entry:
         """Put these clicks and boxes in place of the present ones, as one step, and ask for one answer."""
         self.settle()
-        entry = self.history.record("clicks", prompts)
+        if prompts or not self.shown.prompts:
+            entry = self.history.record("clicks", prompts)
+        else:  # nothing that is on screen goes away with the clicks that made it
+            entry, what = travel.clear(self), "clear"
         self.stepped(what, entry)
         if prompts:
             self.asked.emit()
@@ -211,7 +213,7 @@ class OpenCase(QObject):
 
     @property
     def started(self) -> bool:
-        """Whether the prediction stands on a mask that the user chose to start from."""
+        """Whether the prediction stands on a mask that the user chose to start from, or made with clicks."""
         return self.shown.started
 
     @property
@@ -243,7 +245,6 @@ class OpenCase(QObject):
         self.predicted[...] = labels
         self.doubts = doubts
         self.shown = Shown.whole(source)
-        self.base += 1
         if self.tally is not None:
             self.tally = tally or self._fresh_tally()
         self.show_prediction()

@@ -112,12 +112,30 @@ class CaseTable(QAbstractTableModel):
         self._classes = project.classes if project else ()
         self.endResetModel()
 
-    def update(self, project: Project, dice: dict[str, float | None]) -> None:
-        """Take in changed states and Dice values."""
+    def update(self, project: Project, dice: dict[str, float | None]) -> list[Case]:
+        """Take in new patients, changed states and Dice values; returns whose images are new, or elsewhere now."""
+        cases = {case.id: case for case in project.cases}
+        self._drop([row for row in self.rows if row.case.id not in cases])
+        before = {row.case.id: row.case.image for row in self.rows}
+        self._append([case for case in project.cases if case.id not in before])
         for row in self.rows:
-            row.case = project.case(row.case.id)
+            row.case = cases[row.case.id]
             row.dice = dice.get(row.case.id, row.dice)
         self._all_changed()
+        return [case for case in project.cases if before.get(case.id) != case.image]
+
+    def _append(self, cases: list[Case]) -> None:
+        if cases:
+            self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(cases) - 1)
+            self.rows += map(CaseRow, cases)
+            self.endInsertRows()
+
+    def _drop(self, gone: list[CaseRow]) -> None:
+        for row in gone:
+            place = self.rows.index(row)
+            self.beginRemoveRows(QModelIndex(), place, place)
+            del self.rows[place]
+            self.endRemoveRows()
 
     @property
     def knows_modalities(self) -> bool:

@@ -231,10 +231,10 @@ class Tour:
 
     def _predict(self) -> None:
         answerer, case = self.dock.desk.answerer, self.dock.desk.case
-        base = case.base
+        base = case.shown.base
         self.dock.show_part("Annotate")
         self.driver.press(self.dock.annotate.predict)
-        self.driver.wait(lambda: case.base > base and not answerer.predicting, "the whole patient", 180)
+        self.driver.wait(lambda: case.shown.base is not base and not answerer.predicting, "the whole patient", 180)
 
     def _save(self, case_id: str) -> None:
         desk, project = self.dock.desk, self.dock.desk.project

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from superqt import QElidingLabel
 
 from .annotate import Annotate
 from .desk import Desk
+from .elsewhere import Elsewhere
 from .footer import Footer
 from .jobrow import JobRow
 from .keys import HELP_KEY
@@ -57,9 +59,11 @@ class ProgSegDock(QWidget):
         self._viewer = viewer
         self._recheck = self._timer(500, self._still_open)
         self._closing = self._timer(400, self._close_window)
+        self._emptied = self._timer(0)  # runs out before the user can do anything
         self._lost = False  # whether the user closes although labels cannot be written
         self.desk = Desk(viewer)
         self.upcoming = Upcoming(self.desk)
+        self.elsewhere = Elsewhere(self.desk)
         self.patients = Patients(self.desk, self.upcoming)
         self.annotate = Annotate(self.desk, self.upcoming)
         self.meanwhile = Meanwhile(self.desk)
@@ -93,7 +97,9 @@ class ProgSegDock(QWidget):
         self.desk.annotation_changed.connect(self._refresh_header)
         self.desk.case_changed.connect(self._case_changed)
         viewer.events.theme.connect(self._theme_changed)
+        viewer.layers.events.removed.connect(self._layer_removed)
         self.destroyed.connect(self.upcoming.close)
+        self.destroyed.connect(self.elsewhere.close)
         self.destroyed.connect(self.desk.close)
         self._theme_changed()
         self._refresh_header()
@@ -228,10 +234,12 @@ class ProgSegDock(QWidget):
         if (window := self._main_window()) is not None:
             window.installEventFilter(self)  # once only, however often it is called
         self.annotate.do.bind()
+        self.elsewhere.watch(True)
 
     def hideEvent(self, event: Any) -> None:  # noqa: N802  Qt's name
         """Give the keys back to napari while the dock is closed; a window that is only minimised keeps them."""
         super().hideEvent(event)
+        self.elsewhere.watch(False)
         if not event.spontaneous():
             self.annotate.do.unbind()
 
@@ -245,30 +253,38 @@ class ProgSegDock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Save before the window closes, and ask about a running training."""
         if isinstance(watched, QMainWindow) and event.type() == QEvent.Type.Close:
-            saved = self._save_or_lose(asking=event.spontaneous() or self._in_use(watched))
+            asking = event.spontaneous() or self._in_use(watched)
+            saved = self._save_or_lose(asking=asking)
             if saved is None:
                 event.ignore()
                 return True
-            if event.spontaneous() and self.desk.runs.live:
+            training = asking and self.desk.runs.live
+            if training and not self._ask_about_run(saved):
+                self._lost = False
                 event.ignore()
-                if self._ask_about_run(saved):
-                    self.desk.runs.detach()
-                    # once our worker has ended, so that napari does not ask a second time
-                    self._closing.start()
-                else:
-                    self._lost = False
                 return True
             self.desk.runs.detach()
+            if training and event.spontaneous():
+                # once our worker has ended, so that napari does not ask a second time
+                self._closing.start()
+                event.ignore()
+                return True
             # napari may still ask and stay open; then the run is followed again
             self._recheck.start()
         return False
 
-    def _timer(self, milliseconds: int, then: Callable[[], None]) -> QTimer:
+    def _timer(self, milliseconds: int, then: Callable[[], None] | None = None) -> QTimer:
         timer = QTimer(self)
         timer.setSingleShot(True)
         timer.setInterval(milliseconds)
-        timer.timeout.connect(then)
+        if then is not None:
+            timer.timeout.connect(then)
         return timer
+
+    def _layer_removed(self, event: Any) -> None:
+        with suppress(RuntimeError):  # where the dock was taken out of the window, Qt has deleted the timer
+            if not self._viewer.layers:
+                self._emptied.start()
 
     def _close_window(self) -> None:
         if (window := self._main_window()) is not None:
@@ -282,8 +298,8 @@ class ProgSegDock(QWidget):
                 self.desk.runs.refresh()
 
     def _in_use(self, window: QMainWindow) -> bool:
-        """Whether a user may still keep the window: a viewer that a program closes has lost its layers by now."""
-        return window.isVisible() and len(self._viewer.layers) > 0
+        """Whether a user may still keep the window; a program that closes a viewer takes its layers just before."""
+        return window.isVisible() and not self._emptied.isActive()
 
     def _save_or_lose(self, *, asking: bool) -> bool | None:
         """Save all; True if that was done, False if it may be lost, None if the user keeps the window open."""

@@ -64,7 +64,7 @@ def content(entry: Entry) -> dict[str, Any]:
     boxes = entry.boxes if entry.labels else entry.mask
     return (
         ({} if entry.labels else _clicks(entry.after))
-        | ({"source": entry.source} if entry.source else {})
+        | {name: text for name in ("source", "model") if (text := getattr(entry, name))}
         | ({"boxes": [box.record() for box in boxes]} if boxes else {})
     )
 

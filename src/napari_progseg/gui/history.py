@@ -10,7 +10,7 @@ from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
 from .box import Box
 
-Kind = Literal["clicks", "stroke", "accept", "start"]
+Kind = Literal["clicks", "stroke", "accept", "start", "clear"]
 HISTORY_BYTES = 64 * 2**20
 _ENTRY_BYTES, _POINTER_BYTES = 1000, 8
 _TRIMMED = 7 / 8
@@ -31,7 +31,9 @@ class Shown:
     model : str
         The newest model that had a part in it; empty where none had.
     started : bool
-        Whether it stands on a mask that the user chose to start from.
+        Whether it stands on a mask that is the user's: chosen to start from, or left by clicks that were cleared.
+    root : Shown or None
+        The state without any answer below it; None for such a state itself.
     """
 
     exists: bool = False
@@ -39,11 +41,17 @@ class Shown:
     source: str = ""
     model: str = ""
     started: bool = False
+    root: Shown | None = None
 
     @classmethod
     def mask(cls, source: str) -> Shown:
         """Return the state right after a mask was started from."""
         return cls(exists=True, source=f"from {source}", started=True)
+
+    @classmethod
+    def left(cls, source: str, model: str) -> Shown:
+        """Return the state right after the clicks were cleared: what they made stays, and later clicks correct it."""
+        return cls(exists=True, source=source, model=model, started=True)
 
     @classmethod
     def whole(cls, source: str) -> Shown:
@@ -52,17 +60,22 @@ class Shown:
 
     def answered(self, prompts: tuple[Prompt, ...], source: str, *, by_model: bool) -> Shown:
         """Return the state after an answer to clicks and boxes."""
-        return Shown(True, prompts, source, source if by_model else self.model, self.started)
+        return Shown(True, prompts, source, source if by_model else self.model, self.started, self.base)
+
+    @property
+    def base(self) -> Shown:
+        """What all its clicks and boxes are answered on."""
+        return self.root or self
 
 
 @dataclass(eq=False)
 class Entry:
-    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, or one was started from.
+    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, started from or left by clicks.
 
     Parameters
     ----------
-    kind : {"clicks", "stroke", "accept", "start"}
-        What was done.
+    kind : {"clicks", "stroke", "accept", "start", "clear"}
+        What was done; ``"clear"`` where clicks were put away that the prediction answers.
     before, after : tuple of Click or BoxPrompt
         What stood before and after it.
     boxes : list of Box
@@ -70,9 +83,11 @@ class Entry:
     doubts : list of Box
         Where the model's doubts changed.
     mask : tuple of Box
-        The mask that was started from, as a change of an empty volume.
+        The mask that was started from or left, as a change of an empty volume.
     source : str
-        Whence the mask came that was accepted or started from.
+        Whence the mask came that was accepted, started from or left.
+    model : str
+        The newest model that had a part in a mask that was left; empty where none had.
     was, now : Shown or None
         The states of the prediction that `boxes` and `doubts` lead from and to; None where the step did not change it.
     """
@@ -84,6 +99,7 @@ class Entry:
     doubts: list[Box] = field(default_factory=list)
     mask: tuple[Box, ...] = ()
     source: str = ""
+    model: str = ""
     was: Shown | None = None
     now: Shown | None = None
 
@@ -91,6 +107,15 @@ class Entry:
     def labels(self) -> bool:
         """Whether it changed the labels."""
         return self.kind in ("stroke", "accept")
+
+    @property
+    def lays(self) -> bool:
+        """Whether it laid a mask below all clicks that come after it."""
+        return self.kind in ("start", "clear")
+
+    def laid(self) -> Shown:
+        """Return a state of the prediction right after its mask was laid."""
+        return Shown.left(self.source, self.model) if self.kind == "clear" else Shown.mask(self.source)
 
     @property
     def size(self) -> int:
@@ -140,10 +165,11 @@ class History:
         boxes: Iterable[Box] = (),
         source: str = "",
         mask: Iterable[Box] = (),
+        model: str = "",
     ) -> Entry:
         """Add a step; what was undone before it cannot be redone any more."""
         after = self.prompts if prompts is None else tuple(prompts)
-        entry = Entry(kind, self.prompts, after, list(boxes), source=source, mask=tuple(mask))
+        entry = Entry(kind, self.prompts, after, list(boxes), mask=tuple(mask), source=source, model=model)
         self._held += self.done[-1].size if self.done else 0
         self.prompts = after
         self.done.append(entry)

@@ -102,7 +102,7 @@ KEYS = (
         (
             Key("V", "Hide the prediction, or show it again", "hide"),
             Key("C", "Accept: copy the prediction into the labels; can be undone", "accept"),
-            Key("R", "Take all clicks and boxes away; can be undone", "clear"),
+            Key("R", "Take all clicks and boxes away, the mask stays; can be undone", "clear"),
             Key("Ctrl+Z", "Take back the last click, line, box, stroke or accepted mask", "undo"),
             Key("Ctrl+Shift+Z", "Do it again", "redo"),
         ),

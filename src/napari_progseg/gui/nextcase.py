@@ -22,7 +22,7 @@ _OPEN = "Open this patient; a trained model predicts it at once (N on the layers
 
 
 class NextCase(QWidget):
-    """A sentence, the choice of the way, and *Open*."""
+    """A sentence, the choice of the way, and *Open next*."""
 
     def __init__(self, upcoming: Upcoming) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class NextCase(QWidget):
         self.way.activated.connect(self._way_chosen)
         self.again = QToolButton()
         self.again.clicked.connect(self._look_or_stop)
-        self.open = QPushButton("Open")
+        self.open = QPushButton("Open next")
         self.open.setToolTip(_OPEN)
         self.open.clicked.connect(upcoming.open)
         row = QHBoxLayout()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -16,15 +16,8 @@ from .box import Box, dense, difference
 from .edits import PREDICTED, boxes_in, content, fingerprint, predicted_record, prompts_in, state_record
 from .history import HISTORY_BYTES, Entry, History, Kind, Shown
 
-_KINDS: dict[str, Kind] = {"stroke": "stroke", "accept": "accept", "import": "start"}
+_KINDS: dict[str, Kind] = {"stroke": "stroke", "accept": "accept", "import": "start", "clear": "clear"}
 _SMALL_BYTES, _LIGHT_BYTES = 2**20, 120
-
-
-class Mask(NamedTuple):
-    """A mask that was started from, as a change of an empty volume, and where it came from."""
-
-    boxes: tuple[Box, ...] = ()
-    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +35,11 @@ class Past:
     found : mapping or None
         What the journal has to say of the labels before the next step; None where it knows them.
     predicted : ndarray or None
-        The mask that was started from, (Z, Y, X), if it is still the one on screen.
+        The mask that was started from or left, (Z, Y, X), if it is still the one on screen.
     shown : Shown
         The state of the prediction from which steps go back and forth.
-    below : Mask
-        The mask that was started from before the oldest step.
+    below : Entry or None
+        The step before the oldest one that laid a mask below the clicks.
     mark : str
         Fingerprint of the labels in the file.
     """
@@ -57,7 +50,7 @@ class Past:
     found: Mapping[str, Any] | None = None
     predicted: NDArray[Any] | None = None
     shown: Shown = field(default_factory=Shown)
-    below: Mask = field(default_factory=Mask)
+    below: Entry | None = None
     mark: str = ""
 
 
@@ -100,7 +93,8 @@ def compact(journal: Journal, records: list[dict[str, Any]], past: Past) -> None
     """
     if past.unsaved or past.found is not None or not journal.path.is_file():
         return
-    needed = past.history.size * 4 // 3 + sum(box.size for box in past.below.boxes) + _LIGHT_BYTES * len(records)
+    below = 0 if past.below is None else past.below.size
+    needed = past.history.size * 4 // 3 + below + _LIGHT_BYTES * len(records)
     if journal.path.stat().st_size > _SMALL_BYTES + 2 * needed:
         with suppress(UserError, OSError):
             journal.rewrite(_compacted(records, past))
@@ -119,10 +113,10 @@ class _Reader:
         self.history = History(most_bytes=None)
         self.step = 0
         self.label_steps: list[_Change] = []
-        self.below = Mask()
+        self.below: Entry | None = None
         self._shortened = False  # the steps before were shortened, so theirs are the numbers that are missing
         self.shown = Shown()
-        self.masks: dict[Shown, Mask] = {}  # what was shown where it can be known
+        self.masks: dict[Shown, tuple[Box, ...]] = {}  # what was shown where it can be known
         self._shape = shape_zyx
         self._states: list[tuple[str, int, str]] = []
 
@@ -135,9 +129,9 @@ class _Reader:
                 self._state(str(record["labels"]), int(record["step"]), str(record["fingerprint"]))
             elif "below" in record:
                 self.history = History(prompts_in(record) or (), None)
-                self.below = Mask(boxes_in(record, self._shape), str(record.get("source", "")))
+                self.below = self._laid_below(record)
                 self._shortened = True
-                self.shown = self._known(self.below) if self.below.boxes else Shown()
+                self.shown = Shown() if self.below is None else self._known(self.below)
             elif "kept" in record:
                 self._done(record["kept"], record)
             elif "back" in record:
@@ -164,7 +158,7 @@ class _Reader:
         elif edit == "redo":
             entry = self._start(self.history.redo())
         else:
-            entry = self._done(_KINDS.get(edit, "clicks"), record)
+            entry = self._done(_kind(edit, record), record)
         if entry is not None and entry.labels:
             self.label_steps.append(_Change(number, tuple(entry.boxes), edit == "undo"))
 
@@ -174,16 +168,19 @@ class _Reader:
         except (KeyError, TypeError, ValueError):
             self.forget()
             return None
-        voxels = {"mask": boxes} if kind == "start" else {"boxes": boxes}
-        return self._start(
-            self.history.record(kind, prompts_in(record), source=str(record.get("source", "")), **voxels)
-        )
+        voxels = {"mask" if kind in ("start", "clear") else "boxes": boxes}
+        return self._start(self.history.record(kind, prompts_in(record), **_origin(record), **voxels))
+
+    def _laid_below(self, record: Mapping[str, Any]) -> Entry | None:
+        kind: Kind = "clear" if record["below"] == "clear" else "start"
+        boxes = boxes_in(record, self._shape)
+        return Entry(kind, (), (), mask=boxes, **_origin(record)) if boxes or kind == "clear" else None
 
     def _start(self, entry: Entry | None) -> Entry | None:
-        """Show the mask of a step that was started from; other steps show nothing that is known."""
-        if entry is not None and entry.kind == "start":
+        """Show the mask that a step laid; other steps show nothing that is known."""
+        if entry is not None and entry.lays:
             if entry.now is None or entry.was is not self.shown:
-                entry.was, entry.now = self.shown, self._known(Mask(entry.mask, entry.source))
+                entry.was, entry.now = self.shown, self._known(entry)
             self.shown = entry.now
         return entry
 
@@ -193,9 +190,9 @@ class _Reader:
             self.shown = entry.was
         return entry
 
-    def _known(self, mask: Mask) -> Shown:
-        shown = Shown.mask(mask.source)
-        self.masks[shown] = mask
+    def _known(self, entry: Entry) -> Shown:
+        shown = entry.laid()
+        self.masks[shown] = entry.mask
         return shown
 
     def _state(self, state: str, number: int, mark: str) -> None:
@@ -206,13 +203,8 @@ class _Reader:
 
     def forget(self) -> None:
         """Drop the steps; what stands, and the mask, stay."""
-        self.below = self.mask
+        self.below = _newest_mask(self.history.done, self.below)
         self.history = History(self.history.prompts, None)
-
-    @property
-    def mask(self) -> Mask:
-        """The mask that was started from last."""
-        return _newest_mask(self.history.done, self.below)
 
     @property
     def confirmed(self) -> int:
@@ -230,10 +222,10 @@ class _Reader:
 
 
 def _rebuilt(reader: _Reader, labels: NDArray[Any]) -> NDArray[Any] | None:
-    """Give masks that were started from the change that each made, and return the one on screen."""
+    """Give steps that laid a mask the change that each made, and return the mask on screen."""
 
     def content(shown: Shown) -> NDArray[Any]:
-        return dense(reader.masks.get(shown, Mask()).boxes, labels)
+        return dense(reader.masks.get(shown, ()), labels)
 
     for entry in (*reader.history.done, *reader.history.undone):
         if entry.was is not None and entry.now is not None:
@@ -241,8 +233,8 @@ def _rebuilt(reader: _Reader, labels: NDArray[Any]) -> NDArray[Any] | None:
     return content(reader.shown) if reader.shown.exists else None
 
 
-def _trimmed(reader: _Reader, most_bytes: int) -> Mask:
-    """Drop the oldest steps where the memory does not hold them, and return the mask below the rest."""
+def _trimmed(reader: _Reader, most_bytes: int) -> Entry | None:
+    """Drop the oldest steps where the memory does not hold them, and return what laid the mask below the rest."""
     before = list(reader.history.done)
     reader.history.most_bytes = most_bytes
     reader.history.trim()
@@ -250,19 +242,27 @@ def _trimmed(reader: _Reader, most_bytes: int) -> Mask:
     return _newest_mask(dropped, reader.below)
 
 
-def _newest_mask(entries: Sequence[Entry], below: Mask) -> Mask:
-    starts = (Mask(entry.mask, entry.source) for entry in reversed(entries) if entry.kind == "start")
-    return next(starts, below)
+def _newest_mask(entries: Sequence[Entry], below: Entry | None) -> Entry | None:
+    return next((entry for entry in reversed(entries) if entry.lays), below)
+
+
+def _kind(edit: str, record: Mapping[str, Any]) -> Kind:
+    """Return what a step did; one that put clicks away left a mask only where it says whose."""
+    return "clicks" if edit == "clear" and "source" not in record else _KINDS.get(edit, "clicks")
+
+
+def _origin(record: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(record[name]) for name in ("source", "model") if name in record}
 
 
 def _compacted(records: Iterable[Mapping[str, Any]], past: Past) -> list[dict[str, Any]]:
     history = past.history
-    below = Entry("start", (), history.done[0].before if history.done else history.prompts)
-    below.mask, below.source = past.below
+    below = past.below or Entry("start", (), ())
+    prompts = history.done[0].before if history.done else history.prompts
     steps = (*history.done, *reversed(history.undone))
     return [
         *_short(records),
-        {"below": True} | content(below),
+        {"below": below.kind} | content(replace(below, after=prompts)),
         *({"kept": entry.kind} | content(entry) for entry in steps),
         {"back": len(history.undone)},
         *([] if past.predicted is not None else [predicted_record()]),

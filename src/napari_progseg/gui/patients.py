@@ -24,6 +24,7 @@ from .caseview import CaseView
 from .compare import LARGE_VOXELS
 from .desk import Desk
 from .learn import LearnFromAll
+from .morescans import Errand, MoreScans, ScansMenu
 from .newproject import NewProject
 from .nextcase import NextCase
 from .parts import GRID, heading, note
@@ -47,8 +48,10 @@ class Patients(QStackedWidget):
         self.form.chosen.connect(self._create)
         self.form.cancelled.connect(self._leave_form)
         self.form.refused.connect(desk.said)
+        self.more = MoreScans(desk)
+        self.more.left.connect(self._leave_form)
         self.empty, self.full = self._empty_page(), self._table_page()
-        for page in (self.empty, self.form, self.full):
+        for page in (self.empty, self.form, self.more, self.full):
             self.addWidget(page)
         desk.project_changed.connect(self._project_changed)
         desk.cases_changed.connect(self.refresh)
@@ -115,8 +118,11 @@ class Patients(QStackedWidget):
         other = QPushButton("Other project…")
         other.setToolTip("Open another folder of scans or project")
         other.clicked.connect(self.choose_folder)
+        self.scans = ScansMenu(self._desk)
+        self.scans.chosen.connect(self._ask_for_scans)
         buttons = QHBoxLayout()
         buttons.addWidget(other)
+        buttons.addWidget(self.scans)
         buttons.addWidget(self.open, 1)
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
@@ -159,6 +165,10 @@ class Patients(QStackedWidget):
 
     def _create(self, root: Path, images: Path, labels: Path | None, classes: Any) -> None:
         self._desk.create_project(root, images, labels, classes)
+
+    def _ask_for_scans(self, errand: Errand) -> None:
+        self.more.start(errand)
+        self.setCurrentWidget(self.more)
 
     def _activated(self, index: QModelIndex) -> None:
         self._desk.open_case(self.table.rows[self.rows.mapToSource(index).row()].case.id)
@@ -236,12 +246,13 @@ class Patients(QStackedWidget):
     def refresh(self) -> None:
         """Show what the project holds now."""
         desk = self._desk
-        if self.currentWidget() is not self.form:
+        if self.currentWidget() not in (self.form, self.more):
             self.setCurrentWidget(self.empty if desk.project is None else self.full)
         if desk.project is None:
             self.last.setEnabled(recent.last_project() is not None)
             return
-        self.table.update(desk.project, desk.dice_of_case)
+        if unread := self.table.update(desk.project, desk.dice_of_case):
+            desk.background.start("reading new scans", describing(unread), self._described, text="Reading the scans…")
         done = len(desk.project.completed)
         problems = desk.project.problems
         self.summary.setText(

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from .box import Region, dense, in_order
+from .box import Region, dense, difference, in_order
 from .history import Entry, Shown
 
 if TYPE_CHECKING:
@@ -55,10 +56,19 @@ def take_answer(
 
 def put_mask(case: OpenCase, entry: Entry, labels: NDArray[Any]) -> None:
     """Put the mask of a step, (Z, Y, X), in place of whatever is predicted."""
-    entry.was, entry.now = case.shown, Shown.mask(entry.source)
+    entry.was, entry.now = case.shown, entry.laid()
     case.shown, case.doubts = entry.now, None
     entry.boxes[:] = case.put(_WHOLE, labels)
-    case.base += 1
+
+
+def clear(case: OpenCase) -> Entry:
+    """Put all clicks and boxes away; what they made stays, and is what later ones correct."""
+    nothing = np.broadcast_to(case.predicted.dtype.type(0), case.predicted.shape)
+    mask = difference(nothing, case.predicted)
+    entry = case.history.record("clear", (), source=case.source, mask=mask, model=case.shown.model)
+    entry.was, entry.now = case.shown, entry.laid()
+    case.shown = entry.now
+    return entry
 
 
 def _travel(case: OpenCase, entry: Entry, *, back: bool) -> None:
@@ -70,7 +80,7 @@ def _travel(case: OpenCase, entry: Entry, *, back: bool) -> None:
     here, there = (entry.now, entry.was) if back else (entry.was, entry.now)
     if there is not None and here is case.shown:
         _lead(case, entry, there, back=back)
-    elif entry.kind == "start" and not back:
+    elif entry.lays and not back:
         put_mask(case, entry, dense(entry.mask, case.predicted))
     if not case.answered:
         case.asked.emit()
@@ -85,6 +95,4 @@ def _lead(case: OpenCase, entry: Entry, shown: Shown, *, back: bool) -> None:
         case.recount(box.region, before)
     if case.doubts is not None:
         case.doubts.travel(entry.doubts, back=back)
-    if entry.kind == "start":
-        case.base += 1
     case.show_prediction()

@@ -46,7 +46,7 @@ class Upcoming(QObject):
         self._found: tuple[Suggestion, ...] = ()
         self._job: Job | None = None
         self._run: Path | None = None
-        self._completed: frozenset[str] = frozenset()
+        self._known: tuple[frozenset[str], ...] = ()
         self._noted: Suggestion | None = None
         self._passed: set[str] = set()
         self._visited: list[str] = []
@@ -191,15 +191,19 @@ class Upcoming(QObject):
         self._found, self._noted, self._wanted = (), None, None
         self._passed.clear()
         self._visited.clear()
-        self._completed = frozenset(case.id for case in project.completed)
+        self._known = self._all_and_completed()
         self.by = last_way(project) or "typical"
         self.look()
 
     def _cases_changed(self) -> None:
-        completed = frozenset(case.id for case in self._desk.project.completed)
-        if completed != self._completed:
-            self._completed = completed
+        known = self._all_and_completed()
+        if known != self._known:
+            self._known = known
             self.look()
+
+    def _all_and_completed(self) -> tuple[frozenset[str], ...]:
+        project = self._desk.project
+        return tuple(frozenset(case.id for case in cases) for cases in (project.cases, project.completed))
 
     def _models_changed(self) -> None:
         if not self._desk.answerer.predicting:
