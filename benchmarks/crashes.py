@@ -31,7 +31,7 @@ from napari_progseg.training.watch import status
 HERE = Path(__file__).resolve().parent
 End = Literal["napari killed", "trainer killed", "window closed"]
 ENDS: tuple[End, ...] = ("napari killed", "trainer killed", "window closed")
-DEEDS = 50  # of a short day
+DEEDS = 42  # of a short day
 _PATIENCE_SECONDS, _MOST_DELAY_SECONDS = 900.0, 1.5
 Deed = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Moment:
     how : str
         One of `ENDS`.
     deeds : int
-        After so many deeds.
+        After so many deeds; a trainer is killed once there is one.
     delay : float
         Seconds after that.
     """
@@ -91,6 +91,8 @@ def end_a_day(data: Path, day: Path, moment: Moment, elsewhere: Path | None) -> 
     running = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if moment.how != "window closed":
         wait_until(lambda: len(read_deeds(day)) >= moment.deeds or running.poll() is not None)
+        if moment.how == "trainer killed":
+            wait_until(lambda: trainers(day) or running.poll() is not None)
         time.sleep(moment.delay)
     if moment.how == "napari killed":
         running.kill()
