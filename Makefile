@@ -9,7 +9,8 @@ HEADLESS := $(if $(filter Linux,$(shell uname -s)),$(if $(DISPLAY),,yes))
 SCREEN := env -u QT_QPA_PLATFORM $(if $(HEADLESS),LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1280x1024x24")
 # pytest opens screens itself, one a process; a process keeps to one thread, also so that figures depend on no machine
 ALONE := env -u QT_QPA_PLATFORM LIBGL_ALWAYS_SOFTWARE=1 OMP_NUM_THREADS=1
-WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
+# three also where there are two cores: tests of the window mostly wait
+WORKERS ?= -n 3 --dist loadfile
 
 .PHONY: setup demo test bench lint docs clean
 
