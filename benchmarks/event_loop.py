@@ -25,13 +25,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the event loop's delays with those of bare napari.")
     parser.add_argument("--data", type=Path, help="folder with images/ and labels/ of hippocampus volumes")
     parser.add_argument("--long", action="store_true", help="minutes of training instead of seconds")
+    parser.add_argument("--out", type=Path, help="keep what both leave, also the screenshots of the day")
     asked = parser.parse_args()
     shared = Path(os.environ.get("PROGSEG_SHARED_DATA", HERE.parents[1] / "shared" / "data"))
     data = asked.data or shared / "msd_hippocampus"
     if not (data / "images").is_dir():
         raise SystemExit(f"{data / 'images'} is no folder; nothing was started; name the data with --data")
-    with tempfile.TemporaryDirectory() as folder:
-        bare, day = Path(folder) / "bare.json", Path(folder) / "day"
+    with tempfile.TemporaryDirectory() as own:
+        folder = asked.out or Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        bare, day = folder / "bare.json", folder / "day"
         drive("bare_napari.py", data, bare)
         drive("annotators_day.py", data, day, *([] if asked.long else ["--short"]))
         show("bare napari", read(bare))
