@@ -1,10 +1,16 @@
-"""Napari without the plugin, doing the layer operations of `annotators_day.py`: what it stalls by itself."""
+"""Napari without the plugin, doing the layer operations of `annotators_day.py`: what it stalls by itself.
+
+As in the day, a training goes on beside it, in a process of its own.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +24,14 @@ from heartbeat import Heartbeat, write_delays
 from napari_progseg.gui.driving import WINDOW
 from napari_progseg.gui.layers import warm_up
 from napari_progseg.io import read_volume
+from napari_progseg.project import Project
+from napari_progseg.training.config import preset_config
+from napari_progseg.training.run import create_run, start
+from napari_progseg.training.watch import is_alive, request, status
 
 _COLOURS = {None: "transparent", 0: "transparent", 1: "orange", 2: "teal"}
 _PATIENTS, _CLICKS, _PAUSE_MS = 3, 8, 60
+_MOST_MINUTES, _MOST_SECONDS_TO_BEGIN = 10, 120
 
 
 def open_patient(viewer: Viewer, scan: Path) -> tuple[Labels, Labels, Points]:
@@ -68,6 +79,7 @@ def click(viewer: Viewer, prediction: Labels, points: Points, number: int) -> No
 
 def live(scans: Sequence[Path], beat: Heartbeat) -> None:
     """Open patients, click, accept, close them."""
+    beat.start()
     beat.step = "window"
     viewer = Viewer(title="bare")
     viewer.window.resize(*WINDOW)
@@ -94,6 +106,25 @@ def live(scans: Sequence[Path], beat: Heartbeat) -> None:
     viewer.close()
 
 
+@contextmanager
+def training(images: Path) -> Iterator[None]:
+    """Learn from all scans meanwhile, as the dock does: with low priority, and a thread less than there are cores."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project.create(Path(folder) / "study", images, None, {"hippocampus": (1, 2)})
+        cases = tuple(case.id for case in project.cases[:12])
+        run = create_run(project, preset_config("tiny", "restoration", train=cases, budget={"minutes": _MOST_MINUTES}))
+        start(run, low_priority=True, threads=max(1, (os.cpu_count() or 2) - 1))
+        end = time.monotonic() + _MOST_SECONDS_TO_BEGIN
+        while status(run).step == 0 and time.monotonic() < end:
+            time.sleep(0.2)
+        try:
+            yield
+        finally:
+            request(run, want="stop")
+            while is_alive(run):
+                time.sleep(0.2)
+
+
 def main() -> None:
     """Write the delays of bare napari."""
     parser = argparse.ArgumentParser(description="Time bare napari's event loop.")
@@ -105,9 +136,9 @@ def main() -> None:
     application = QApplication([])  # before any timer
     warm_up()  # as the dock does, so that what napari compiles once is no stall of either
     beat = Heartbeat()
-    beat.start()
-    live(sorted((asked.data / "images").glob("*.nii.gz"))[:_PATIENTS], beat)
-    beat.stop()
+    with training(asked.data / "images"):
+        live(sorted((asked.data / "images").glob("*.nii.gz"))[:_PATIENTS], beat)
+        beat.stop()
     write_delays(beat, asked.out)
     application.quit()
 
