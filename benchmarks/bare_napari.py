@@ -95,6 +95,7 @@ def live(scans: Sequence[Path], beat: Heartbeat) -> None:
         labels.refresh(extent=False, thumbnail=False, highlight=False)
         QTest.qWait(_PAUSE_MS)
         beat.step = "paint"
+        viewer.layers.selection.active = labels
         labels.contour = 0
         labels.mode = "paint"
         for offset in range(4):
