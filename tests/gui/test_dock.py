@@ -22,6 +22,12 @@ def test_importing_the_gui_package_costs_neither_qt_nor_torch() -> None:
     assert not {"torch", "qtpy", "napari", "vispy"} & set(loaded)
 
 
+def test_getting_ready_loads_what_the_first_click_needs() -> None:
+    code = "import sys; from napari_progseg.gui import engine; engine.prepare(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"torch", "skimage.segmentation", "napari_progseg.inference.session"} <= set(loaded)
+
+
 def test_an_empty_dock_offers_three_ways_in(dock) -> None:
     assert dock.patients.currentWidget() is dock.patients.empty
     assert dock.patients.open_folder.isEnabled()

@@ -22,7 +22,8 @@ def prepare() -> str:
     """Import torch and return the device that will be used, in words. Takes seconds the first time."""
     import torch
 
-    from ..inference import session  # noqa: F401  imported now so that the first click does not wait for it
+    # imported now so that the first click, with a model or without, does not wait for it
+    from ..inference import session, without_model  # noqa: F401
 
     if torch.cuda.is_available():
         return f"GPU · {torch.cuda.get_device_name(0)}"
