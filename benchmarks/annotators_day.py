@@ -177,7 +177,9 @@ class Day:
         self.driver.wait(lambda: runs.live, "the fine-tuning to begin", 120)
         self.did("training", pid=running(runs.run))
         self.driver.wait(lambda: "Dice" in dock.desk.canvas.text or self._ended(), "live Dice", 240)
-        self.driver.wait(lambda: runs.feed.validations or self._ended(), "a validation", 60 * self.pace.tune + 300)
+        self.driver.wait(
+            lambda: len(runs.feed.validations) > 1 or self._ended(), "a second validation", 60 * self.pace.tune + 300
+        )
         self.photograph("live")
         self.driver.wait(self._ended, "the fine-tuning to end", 60 * self.pace.tune + 300)
         self._expect_finished()

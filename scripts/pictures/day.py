@@ -14,7 +14,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 CAPTIONS = {
     "patients": "Open a folder of scans: five are labelled, seven are not",
     "clicks": "The suggested patient, with two clicks and no model yet",
-    "live": "Fine-tuning: the mask and its Dice while it trains",
+    "live": "Fine-tuning begins: the mask and its Dice while it trains",
     "next-patient": "The next patient is predicted on arrival; clicks correct it",
     "forecast": "What more patients would bring",
     "adapted": "Another centre's model, before and after its last layers learned here",
