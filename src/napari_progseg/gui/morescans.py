@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from ..matching import listed
 from ..project import CaseState, Project
 from .background import Flag, Job, Problem
 from .desk import Desk
 from .newproject import FolderField
-from .parts import GRID, heading, note
+from .parts import GRID, form, heading, note
 from .wording import counted
 
 Progress = Callable[[float], None]
@@ -131,12 +131,9 @@ class MoreScans(QWidget):
         self.title, self.about = heading(""), note()
         self.images = FolderField("Folder of scans")
         self.labels = FolderField("Folder of labels", "none")
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setSpacing(GRID)
-        form.addRow("Scans", self.images)
-        form.addRow("Labels", self.labels)
+        rows = form()
+        rows.addRow("Scans", self.images)
+        rows.addRow("Labels", self.labels)
         self.do = QPushButton()
         self.do.clicked.connect(self._do)
         cancel = QPushButton("Cancel")
@@ -148,7 +145,7 @@ class MoreScans(QWidget):
         page.setSpacing(GRID)
         page.addWidget(self.title)
         page.addWidget(self.about)
-        page.addLayout(form)
+        page.addLayout(rows)
         page.addLayout(buttons)
         page.addStretch(1)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..classes import parse_classes
 from ..errors import UserError
-from .parts import GRID, heading, note
+from .parts import GRID, form, heading, note
 
 
 class FolderField(QWidget):
@@ -57,13 +57,10 @@ class NewProject(QWidget):
         self.classes.setPlaceholderText("one for each value found")
         self.classes.setToolTip("For instance liver=1, tumour=2+3: the values 2 and 3 then mean one class")
         self.root = FolderField("Where the project is kept")
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setSpacing(GRID)
+        rows = form()
         for name, field in (("Scans", self.images), ("Labels", self.labels), ("Classes", self.classes)):
-            form.addRow(name, field)
-        form.addRow("Project", self.root)
+            rows.addRow(name, field)
+        rows.addRow("Project", self.root)
         self.create = QPushButton("Create project")
         self.create.clicked.connect(self._create)
         cancel = QPushButton("Cancel")
@@ -77,7 +74,7 @@ class NewProject(QWidget):
         page.addWidget(
             note("Scans and labels stay where they are and are never changed. Labels are matched by file name.")
         )
-        page.addLayout(form)
+        page.addLayout(rows)
         page.addLayout(buttons)
         page.addStretch(1)
 

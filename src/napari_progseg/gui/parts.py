@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -48,6 +49,15 @@ class Note(QLabel):
     def _text_height(self, lines: int) -> int:
         place = QRect(0, 0, _VERY_WIDE, _VERY_WIDE)
         return self.fontMetrics().boundingRect(place, Qt.TextFlag.TextWordWrap, "\n".join("x" * lines)).height()
+
+
+def form(parent: QWidget | None = None, spacing: int = GRID) -> QFormLayout:
+    """Make a form whose labels begin at the left and whose fields take the room there is."""
+    made = QFormLayout(parent)
+    made.setSpacing(spacing)
+    made.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+    made.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return made
 
 
 def note(text: str = "", *, faint: bool = True, lines: int = 1) -> Note:

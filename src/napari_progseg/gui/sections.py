@@ -8,11 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from ..training.config import Section
-from .parts import GRID, note
+from .parts import GRID, form, note
 
 _STEP = 0.05
 _SMALLEST = 0.01
@@ -55,11 +54,8 @@ class LabelledForm(QWidget):
         super().__init__()
         self.widgets: list[ValueWidget] = []
         self._headings: dict[SectionWidgets, QLabel] = {}
-        self._form = QFormLayout(self)
+        self._form = form(self, GRID // 2)
         self._form.setContentsMargins(GRID, 0, 0, 0)
-        self._form.setSpacing(GRID // 2)
-        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
 
     def add(self, widget: ValueWidget) -> None:
         """Add a widget with its label."""

@@ -25,7 +25,7 @@ from .desk import Desk
 from .finetune import FineTune
 from .meanwhile import Meanwhile
 from .modes import MODES, Mode
-from .parts import GRID, arrow, heading, note, scrolled
+from .parts import GRID, arrow, form, heading, note, scrolled
 from .picker import CasePicker
 from .runs import threads
 from .startfrom import StartFrom
@@ -121,16 +121,13 @@ class Train(QWidget):
             "Results compares before and after. The other centre's run stays as it is."
         )
         self.adapt.clicked.connect(self._adapt)
-        form = QFormLayout()
-        form.setSpacing(GRID)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Mode", self.mode)
-        form.addRow("", self.about)
-        form.addRow("Time", self.minutes)
-        form.addRow("Start from", self.begin)
-        form.addRow("", self.adapt)
-        return form
+        rows = form()
+        rows.addRow("Mode", self.mode)
+        rows.addRow("", self.about)
+        rows.addRow("Time", self.minutes)
+        rows.addRow("Start from", self.begin)
+        rows.addRow("", self.adapt)
+        return rows
 
     def _advanced(self) -> QCollapsible:
         self.advanced = Advanced(self.refresh)
