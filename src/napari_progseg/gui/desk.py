@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from ..errors import UserError
 from ..project import Case, CaseState, Project
 from ..training.config import RunConfig
-from . import engine, recent
+from . import engine, pauses, recent
 from .answers import Answerer
 from .background import Background, Flag, Job, Problem, called
 from .canvas import CanvasText
@@ -94,6 +94,7 @@ class Desk(QObject):
             yield None
             yield engine.prepare()
 
+        self.canvas.learn()
         self.background.start("getting ready", steps, self._prepared)
 
     def _prepared(self, device: Any) -> None:
@@ -101,6 +102,7 @@ class Desk(QObject):
             self.said.emit(device.text)
             device = "no device"
         self.device = device
+        pauses.keep_short(self.viewer)
         self.busy_changed.emit()
 
     # --- projects -----------------------------------------------------------------------------------------------
@@ -386,6 +388,7 @@ class Desk(QObject):
             self.keeper.close()
             self.answerer.close()
         self.canvas.restore()
+        pauses.as_before()
 
 
 def _short(source: str) -> str:
