@@ -15,15 +15,14 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import psutil
 
+from day_props import checksum
 from napari_progseg.gui.reading import read_case
 from napari_progseg.project import CaseState, Project
 from napari_progseg.training.watch import status
@@ -128,8 +127,7 @@ def losses_of(project: Project, case: str, deeds: list[Deed]) -> Iterator[str]:
     if clicks and standing != clicks[-1] and not under_way:
         yield f"{case}: {clicks[-1]} clicks were shown, {standing} are there"
     labels = [deed["checksum"] for deed in deeds if deed["what"] == "labels"]
-    stored = zlib.crc32(np.ascontiguousarray(read.labels, dtype=np.uint8).tobytes())
-    if labels and stored != labels[-1] and not under_way:
+    if labels and checksum(read.labels) != labels[-1] and not under_way:
         yield f"{case}: the labels are not those that were shown"
     if deeds[-1]["what"] == "completed" and project.case(case).state is not CaseState.COMPLETED:
         yield f"{case}: was completed"

@@ -1,8 +1,9 @@
-"""What is imported is left out of Python's searches for unused objects while the dock lives."""
+"""What Python is told while the dock lives: search less for unused objects, hand over the interpreter soon."""
 
 from __future__ import annotations
 
 import gc
+import sys
 
 import numpy as np
 import pytest
@@ -17,19 +18,22 @@ def viewer(make_napari_viewer_proxy):
     gc.unfreeze()
 
 
-def test_what_exists_when_the_dock_is_ready_is_searched_no_more_until_it_closes(viewer, engine, qtbot) -> None:
+def test_python_is_told_when_the_dock_is_ready_and_told_back_when_it_closes(viewer, engine, qtbot) -> None:
     from napari_progseg.gui import ProgSegDock
 
+    interval = sys.getswitchinterval()
     dock = ProgSegDock(viewer)
     viewer.window.add_dock_widget(dock)
     qtbot.waitUntil(lambda: bool(dock.desk.device), timeout=20_000)
     assert gc.get_freeze_count() > 100_000
+    assert sys.getswitchinterval() < interval / 5
     dock.desk.close()
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert gc.get_freeze_count() == 0
+    assert sys.getswitchinterval() == interval
 
 
 def test_layers_that_the_user_had_open_can_still_be_freed(viewer) -> None:
     viewer.add_image(np.zeros((2, 3, 4), np.uint8))
-    pauses.keep_short(viewer)
+    pauses.keep_searches_short(viewer)
     assert gc.get_freeze_count() == 0

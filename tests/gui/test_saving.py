@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox
 
 from napari_progseg.gui import engine as door
+from napari_progseg.gui.edits import journal
 from napari_progseg.project import CaseState, Project
 from napari_progseg.storage.journal import Journal
 from napari_progseg.training.config import preset_config
@@ -104,6 +107,36 @@ def test_a_refusal_that_lasts_is_told_once(opened, qtbot, labels_refused) -> Non
         opened.desk.keeper.save()
         quiet(opened, qtbot)
     assert len(told) == 1
+
+
+# --- the journal's disk -----------------------------------------------------------------------------------------
+
+
+def test_a_step_is_in_the_journal_at_once_and_a_slow_disk_holds_no_window(opened, project, qtbot, monkeypatch) -> None:
+    slow, synced_in = threading.Event(), []
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced_in.append(threading.current_thread())
+        slow.wait(20)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    paint(opened.desk.case, 2)
+    records = journal(project, "case-0").read()
+    assert records[-1]["edit"] == "stroke"
+    qtbot.waitUntil(lambda: bool(synced_in), timeout=10_000)
+    assert threading.main_thread() not in synced_in
+    slow.set()
+    quiet(opened, qtbot)
+
+
+def test_a_disk_that_does_not_keep_the_journal_is_told(opened, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("napari_progseg.storage.journal.sync_file", refuse)
+    with qtbot.waitSignal(opened.desk.said, timeout=20_000) as said:
+        paint(opened.desk.case, 2)
+    assert "case-0.jsonl could not be written" in said.args[0]
+    quiet(opened, qtbot)
 
 
 # --- visits -----------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from qtpy.QtCore import QObject, QTimer
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_LETTERS = string.ascii_letters + string.digits + "·.,:%()-/"
-_AT_ONCE = 6
-_INTERVAL_MS = 40
+_LETTERS = string.digits + string.ascii_lowercase + "D·.,%()-"
+_AT_ONCE = 4
+_INTERVAL_MS = 20
 _UNSEEN = (0.0, 0.0, 0.0, 0.0)
 
 

@@ -94,7 +94,7 @@ class Desk(QObject):
             yield None
             yield engine.prepare()
 
-        self.canvas.learn()
+        pauses.let_window_first()
         self.background.start("getting ready", steps, self._prepared)
 
     def _prepared(self, device: Any) -> None:
@@ -102,7 +102,8 @@ class Desk(QObject):
             self.said.emit(device.text)
             device = "no device"
         self.device = device
-        pauses.keep_short(self.viewer)
+        pauses.keep_searches_short(self.viewer)
+        self.canvas.learn()
         self.busy_changed.emit()
 
     # --- projects -----------------------------------------------------------------------------------------------

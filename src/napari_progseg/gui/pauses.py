@@ -1,20 +1,30 @@
-"""The pauses in which Python looks for unused objects, kept short.
+"""The pauses that Python itself brings into the window, kept short.
 
-Every thread stands still meanwhile, and all that napari and torch made at their import is walked through, which takes a
-quarter of a second each time.
+Two of them: in its search for unused objects every thread stands still while all that napari and torch made at their
+import is walked through, a quarter of a second each time. And a frame, which leaves the interpreter with every call of
+OpenGL, waits up to a switch interval each time to get it back from a worker.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+_SWITCH_SECONDS = 0.0005  # Python's own is 0.005
+_BEFORE_SECONDS = sys.getswitchinterval()
 
-def keep_short(viewer: Viewer) -> None:
-    """Leave what exists now out of these searches; call it once all is imported.
+
+def let_window_first() -> None:
+    """Have workers hand the interpreter back soon."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+
+
+def keep_searches_short(viewer: Viewer) -> None:
+    """Leave what exists now out of searches for unused objects; call it once all is imported.
 
     Not where the viewer shows layers already: those would stay in memory after the user has removed them.
     """
@@ -23,5 +33,6 @@ def keep_short(viewer: Viewer) -> None:
 
 
 def as_before() -> None:
-    """Search through everything again."""
+    """Search through everything again, and switch as seldom as before."""
     gc.unfreeze()
+    sys.setswitchinterval(_BEFORE_SECONDS)

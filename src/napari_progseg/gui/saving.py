@@ -20,7 +20,6 @@ from .pen import Pen
 
 _IDLE_MS = 2000
 _AGAIN_MS = 5000
-_LARGE_BYTES = 64 * 2**10
 
 
 class Keeper(QObject):
@@ -179,22 +178,24 @@ class Keeper(QObject):
 
     def _edited(self, what: str, entry: Entry) -> None:
         self._step += 1
-        # a mask takes long to reach the disk, so that is left to a worker
-        self._note(edit_record(self._step, what, entry), synced=entry.size < _LARGE_BYTES)
+        self._note(edit_record(self._step, what, entry))
 
     def _replaced(self) -> None:
         self._note(predicted_record())
 
-    def _note(self, *records: dict[str, Any], synced: bool = True) -> None:
-        refusal = self._pen.note(*records, synced=synced)
+    def _note(self, *records: dict[str, Any]) -> None:
+        """Write records, which from then on outlive this process; bringing them onto the disk is left to a worker."""
+        refusal = self._pen.note(*records, synced=False)
         if refusal is not None:
             self.failed.emit(
                 f"The last step could not be written to the journal ({refusal}). It is kept in memory and tried again."
             )
         if self._pen.owing:
             self._try_later()
-        elif not synced:
-            self._background.start("syncing the journal", called(self._pen.sync))
+        elif records:
+            # a disk that is busy with a checkpoint takes seconds
+            sync = called(self._pen.sync)
+            self._background.start("syncing the journal", sync, lambda problem: self.failed.emit(problem.text))
 
 
 def _writing(pen: Pen) -> Steps:
