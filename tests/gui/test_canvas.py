@@ -27,7 +27,7 @@ def test_letters_are_shown_unseen_a_few_at_a_time_and_then_the_users_text_is_bac
     qtbot.waitUntil(lambda: state_of(viewer) == before, timeout=10_000)
     letters = "".join(shown for shown, _ in seen[:-1])
     assert set("Dice run step 0123456789 mean of validation ·.,()").issubset(letters + " ")
-    assert max(len(shown) for shown, _ in seen[:-1]) <= 4
+    assert max(len(shown) for shown, _ in seen[:-1]) <= 3
     assert {alpha for _, alpha in seen[:-1]} == {0}
     assert text.text == ""
 

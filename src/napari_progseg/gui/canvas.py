@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _LETTERS = string.digits + string.ascii_lowercase + "D·.,%()-"
-_AT_ONCE = 4
+_AT_ONCE = 3
 _INTERVAL_MS = 20
 _UNSEEN = (0.0, 0.0, 0.0, 0.0)
 
