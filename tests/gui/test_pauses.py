@@ -24,13 +24,26 @@ def test_python_is_told_when_the_dock_is_ready_and_told_back_when_it_closes(view
     interval = sys.getswitchinterval()
     dock = ProgSegDock(viewer)
     viewer.window.add_dock_widget(dock)
+    assert not gc.isenabled()
     qtbot.waitUntil(lambda: bool(dock.desk.device), timeout=20_000)
+    assert gc.isenabled()
     assert gc.get_freeze_count() > 100_000
     assert sys.getswitchinterval() < interval / 5
     dock.desk.close()
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
     assert gc.get_freeze_count() == 0
     assert sys.getswitchinterval() == interval
+
+
+def test_a_dock_that_closes_before_it_is_ready_leaves_python_as_it_was(viewer, engine, qtbot) -> None:
+    from napari_progseg.gui import ProgSegDock
+
+    interval = sys.getswitchinterval()
+    dock = ProgSegDock(viewer)
+    dock.desk.close()
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
+    assert gc.isenabled()
+    assert (gc.get_freeze_count(), sys.getswitchinterval()) == (0, interval)
 
 
 def test_layers_that_the_user_had_open_can_still_be_freed(viewer) -> None:

@@ -95,6 +95,7 @@ class Desk(QObject):
             yield engine.prepare()
 
         pauses.let_window_first()
+        self.canvas.learn()
         self.background.start("getting ready", steps, self._prepared)
 
     def _prepared(self, device: Any) -> None:
@@ -103,7 +104,6 @@ class Desk(QObject):
             device = "no device"
         self.device = device
         pauses.keep_searches_short(self.viewer)
-        self.canvas.learn()
         self.busy_changed.emit()
 
     # --- projects -----------------------------------------------------------------------------------------------

@@ -19,20 +19,24 @@ _BEFORE_SECONDS = sys.getswitchinterval()
 
 
 def let_window_first() -> None:
-    """Have workers hand the interpreter back soon."""
+    """Have workers hand the interpreter back soon, and search for nothing until all is imported."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.disable()
 
 
 def keep_searches_short(viewer: Viewer) -> None:
-    """Leave what exists now out of searches for unused objects; call it once all is imported.
+    """Search again, but leave what exists now out of it; call it once all is imported.
 
-    Not where the viewer shows layers already: those would stay in memory after the user has removed them.
+    Where the viewer shows layers already nothing is left out: those would stay in memory after the user has removed
+    them.
     """
     if not viewer.layers:
         gc.freeze()
+    gc.enable()
 
 
 def as_before() -> None:
     """Search through everything again, and switch as seldom as before."""
     gc.unfreeze()
+    gc.enable()
     sys.setswitchinterval(_BEFORE_SECONDS)
