@@ -23,7 +23,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QScrollArea, QWidget
 
-from day_props import answering, checksum, lay_out, next_click, other_centre, running
+from day_props import answering, checksum, close, lay_out, next_click, other_centre, running
 from heartbeat import Heartbeat, write_delays
 from napari_progseg.errors import UserError
 from napari_progseg.gui.dock import ProgSegDock
@@ -410,7 +410,7 @@ def live(out: Path, data: Path, elsewhere: Path, pace: Pace, leave_after: int | 
         driver.wait(lambda: dock.desk.device, "torch to be loaded", 180)
         day.run()
     except LeftError:
-        dock.window().close()
+        close(dock.window())
     except UserError:
         day.photograph("failed")
         raise

@@ -1,4 +1,4 @@
-"""What an annotator's day needs beside the window: scans in a folder, a model of another centre, the next click."""
+"""What an annotator's day needs: scans in a folder, a model of another centre, the next click, answers to dialogs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from napari_progseg.guidance.simulate import next_clicks
 from napari_progseg.project import Project
 
 LABELLED, NEW, ELSEWHERE = 5, 7, 4
 _LEAST_ERROR = 5
+_ASKED_MS = 200
 
 
 @contextmanager
@@ -27,6 +30,20 @@ def answering(folder: Path) -> Iterator[None]:
     """Answer the dialog that asks for a folder."""
     with mock.patch.object(QFileDialog, "getExistingDirectory", return_value=str(folder)):
         yield
+
+
+def close(window: QWidget) -> None:
+    """Close a window, and take the answer that it offers first where it asks."""
+    timer = QTimer()
+    timer.timeout.connect(_answer)
+    timer.start(_ASKED_MS)
+    window.close()
+    timer.stop()
+
+
+def _answer() -> None:
+    if isinstance(box := QApplication.activeModalWidget(), QMessageBox):
+        QTest.keyClick(box, Qt.Key.Key_Return)
 
 
 def running(run: Path | None) -> int | None:
