@@ -31,7 +31,8 @@ HERE = Path(__file__).resolve().parent
 End = Literal["napari killed", "trainer killed", "window closed"]
 ENDS: tuple[End, ...] = ("napari killed", "trainer killed", "window closed")
 DEEDS = 42  # of a short day
-_PATIENCE_SECONDS, _MOST_DELAY_SECONDS = 900.0, 1.5
+_PATIENCE_SECONDS, _DYING_SECONDS, _MOST_DELAY_SECONDS = 900.0, 10.0, 1.5
+_ALIVE = ("running", "paused")
 Deed = dict[str, Any]
 
 
@@ -114,7 +115,9 @@ def losses(day: Path) -> Iterator[str]:
     for case in {deed["case"] for deed in deeds if "case" in deed}:
         yield from losses_of(project, case, [deed for deed in deeds if deed.get("case") == case])
     for run in project.runs():
-        if status(run).state in ("running", "paused"):
+        # a killed process takes a moment to be gone
+        wait_until(lambda run=run: status(run).state not in _ALIVE, _DYING_SECONDS)
+        if status(run).state in _ALIVE:
             yield f"{run.name} is said to be running"
 
 
@@ -159,9 +162,9 @@ def end(pids: list[int]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def wait_until(holds: Any) -> None:
-    """Wait until something holds."""
-    stop = time.monotonic() + _PATIENCE_SECONDS
+def wait_until(holds: Any, seconds: float = _PATIENCE_SECONDS) -> None:
+    """Wait until something holds, or no longer than so many seconds."""
+    stop = time.monotonic() + seconds
     while not holds() and time.monotonic() < stop:
         time.sleep(0.02)
 
