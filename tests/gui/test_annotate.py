@@ -11,7 +11,7 @@ from napari.utils.interactions import mouse_move_callbacks, mouse_press_callback
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.project import CaseState, Project
 
-from .conftest import prompts_left
+from .conftest import open_case, prompts_left
 
 
 class Mouse(SimpleNamespace):
@@ -155,6 +155,32 @@ def test_dice_of_a_completed_case_stands_on_the_canvas(interactive, qtbot) -> No
     assert "run 0001 step" in text
     desk.close_case()
     assert desk.viewer.canvas.overlays.text.text == ""
+
+
+def test_dice_against_labels_that_began_as_a_prediction_says_so(interactive, qtbot) -> None:
+    desk = interactive.desk
+    desk.predict()
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
+    before = dict(desk.dice_of_case)
+    assert "began as a prediction" not in desk.canvas.text
+    assert desk.accept()
+    assert desk.canvas.text.startswith("Dice 1.00")
+    assert "against labels that began as a prediction" in desk.canvas.text
+    assert desk.dice_of_case == before
+    desk.case.undo()
+    assert "began as a prediction" not in desk.canvas.text
+
+
+def test_clicks_are_answered_again_when_their_patient_comes_back(interactive, project, qtbot) -> None:
+    desk = interactive.desk
+    desk.case.add_click((6, 7, 8), True)
+    answered(interactive, qtbot)
+    mask = desk.case.predicted.copy()
+    open_case(interactive, project, qtbot, "case-1")
+    assert not desk.case.has_prediction
+    open_case(interactive, project, qtbot, "case-0")
+    qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
+    assert np.array_equal(desk.case.predicted, mask)
 
 
 def test_the_agreement_layer_compares_the_shown_slice_only(interactive, qtbot) -> None:

@@ -97,6 +97,13 @@ def test_double_click_opens_a_case(dock, project, qtbot) -> None:
     assert dock.case_line.text().startswith("case-1 · 12×20×16 · 3.0×1.0×1.0 mm")
 
 
+def test_the_patient_on_screen_is_the_chosen_row_whoever_opened_it(opened, project, qtbot) -> None:
+    open_case(opened, project, qtbot, "case-2")
+    patients = opened.patients
+    (index,) = patients.view.selectionModel().selectedRows()
+    assert patients.table.rows[patients.rows.mapToSource(index).row()].case.id == "case-2"
+
+
 def test_a_case_that_cannot_be_read_leaves_the_open_one_alone(opened, project, qtbot) -> None:
     project.case("case-1").image.write_bytes(b"no scan")
     with qtbot.waitSignal(opened.desk.said, timeout=20_000):

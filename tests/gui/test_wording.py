@@ -14,6 +14,8 @@ def test_the_canvas_line_names_every_class_and_the_source() -> None:
     assert text == "Dice 0.91 (left 0.93, right 0.89)\nrun 0007 step 1240"
     assert wording.canvas_text({1: 0.93}, CLASSES[:1], "run 0007 step 9") == "Dice 0.93 · run 0007 step 9"
     assert wording.canvas_text(None, CLASSES, "run 0007 step 9") == "run 0007 step 9"
+    flattered = wording.canvas_text({1: 1.0}, CLASSES[:1], "run 0007 step 9", flattered=True)
+    assert flattered == "Dice 1.00\nagainst labels that began as a prediction\nrun 0007 step 9"
     assert wording.canvas_text({1: None, 2: None}, CLASSES, "") == "Dice n/a (left n/a, right n/a)"
 
 

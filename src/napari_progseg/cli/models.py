@@ -128,6 +128,6 @@ def _tell(report: dict[str, Any]) -> None:
     typer.echo(table(("case", "Dice"), rows))
     if report["left_out"]:
         typer.echo(f"left out, since the model was trained or validated on them: {', '.join(report['left_out'])}")
-    for count, value in report["clicks"].items():
+    for count, value in report["clicks"].items() if set(report["clicks"]) != {"0"} else ():
         typer.echo(f"mean Dice with {count} clicks a {report['clicks_are_given_per']}: {dice(value)}")
     typer.echo(f"mean Dice {dice(report['mean_dice'])} over {len(report['cases'])} cases")

@@ -31,7 +31,7 @@ from .sliceguide import SliceGuide
 from .startmask import possible_layers
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, Look, class_colour
 from .upcoming import Upcoming
-from .wording import latency
+from .wording import latency, run_number
 
 _FILE = "Labels file…"
 _NO_MODEL = (
@@ -277,7 +277,7 @@ class Annotate(QStackedWidget):
         if answerer.run is None:
             self.source.setText(_NO_MODEL)
         else:
-            self.source.setText(f"Clicks are answered by {answerer.source or answerer.run.name}")
+            self.source.setText(f"Clicks are answered by {answerer.source or run_number(answerer.run.name)}")
         busy = "answering…" if answerer.answering else ""
         self.seconds.setText(busy or (f"last answer {latency(answerer.seconds)}" if answerer.seconds else " "))
         self.predict.setEnabled(answerer.predictor is not None)

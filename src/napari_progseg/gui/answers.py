@@ -105,6 +105,8 @@ class Answerer(QObject):
     def renew(self) -> None:
         """Load the models again at the next question: training has written better ones."""
         self._fresh += 1
+        self.source = ""  # it named the older one
+        self.changed.emit()
 
     # --- clicks -------------------------------------------------------------------------------------------------
 
@@ -227,6 +229,7 @@ class Answerer(QObject):
 
     def forget(self) -> None:
         """Let go of the image that was answered about last."""
+        self.seconds = None
         if self._answering is None:
             self._session = None
 

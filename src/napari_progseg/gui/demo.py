@@ -262,6 +262,7 @@ class Tour:
             csv.writer(file).writerows((heads, *self.table))
         for row in (heads, *self.table):
             _say("  ".join(str(cell).ljust(14) for cell in row).rstrip())
+        _say("Dice is that of the whole volume; a click mends the slice it lies in.")
 
     def _photograph(self, part: str) -> None:
         self.driver.photograph(self.output / "screenshots" / f"dock-{part}.png")

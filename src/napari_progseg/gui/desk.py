@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from ..errors import UserError
 from ..project import Case, CaseState, Project
 from ..training.config import RunConfig
-from . import engine, pauses, recent
+from . import engine, recent
 from .answers import Answerer
 from .background import Background, Flag, Job, Problem, called
 from .canvas import CanvasText
@@ -22,12 +22,13 @@ from .case import OpenCase
 from .handed import Handed, hand_over
 from .layers import PREFIX, warm_up
 from .live import LivePreview
+from .pauses import Pauses
 from .reading import ReadCase, read_case
 from .runs import Runs, models_of
 from .saving import Keeper
 from .startmask import StartMask, file_values, layer_values, mask_of
 from .tools import Tools
-from .wording import canvas_text, mean
+from .wording import canvas_text, mean, short_source
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -62,6 +63,7 @@ class Desk(QObject):
         self.answerer = Answerer(self.background)
         self.runs = Runs(self.background)
         self.canvas = CanvasText(viewer)
+        self._pauses = Pauses(viewer)
         self.project: Project | None = None
         self.case: OpenCase | None = None
         self.dice_of_case: dict[str, float | None] = {}
@@ -94,7 +96,7 @@ class Desk(QObject):
             yield None
             yield engine.prepare()
 
-        pauses.let_window_first()
+        self._pauses.begin()
         self.canvas.learn()
         self.background.start("getting ready", steps, self._prepared)
 
@@ -103,7 +105,7 @@ class Desk(QObject):
             self.said.emit(device.text)
             device = "no device"
         self.device = device
-        pauses.keep_searches_short(self.viewer)
+        self._pauses.leave_out_what_is_there()
         self.busy_changed.emit()
 
     # --- projects -----------------------------------------------------------------------------------------------
@@ -206,6 +208,8 @@ class Desk(QObject):
         self._case_touched()
         self.case_changed.emit()
         self._live.ask()
+        if self.case.history.asked_last:
+            self.answerer.ask(self.case)
         if read.volume.notes:
             show_info(read.volume.notes[0])
 
@@ -331,11 +335,11 @@ class Desk(QObject):
         case = self.case
         if case is None or self._closed:
             return
-        dice = case.dice
-        if dice is not None:
+        dice, flattered = case.dice, case.history.accepted_from_model
+        if dice is not None and not flattered:
             self.dice_of_case[case.id] = mean(list(dice.values()))
-        text = canvas_text(dice, case.classes, _short(case.source)) if case.has_prediction else ""
-        self.canvas.show(text)
+        text = canvas_text(dice, case.classes, short_source(case.source), flattered=flattered)
+        self.canvas.show(text if case.has_prediction else "")
         self.annotation_changed.emit()
 
     # --- runs ---------------------------------------------------------------------------------------------------
@@ -389,9 +393,4 @@ class Desk(QObject):
             self.keeper.close()
             self.answerer.close()
         self.canvas.restore()
-        pauses.as_before()
-
-
-def _short(source: str) -> str:
-    """Shorten ``run 0007 · step 1 240 · Dice ...`` for the canvas."""
-    return " ".join(source.split(" · ")[:2])
+        self._pauses.end()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
+from ..summary.effort import is_model
 from .box import Box
 
 Kind = Literal["clicks", "stroke", "accept", "start", "clear"]
@@ -177,6 +178,16 @@ class History:
         if self.most_bytes is not None and self._held > self.most_bytes:
             self.trim()
         return entry
+
+    @property
+    def accepted_from_model(self) -> bool:
+        """Whether a mask in which a trained model had a part was accepted, so that the labels flatter models."""
+        return any(entry.kind == "accept" and is_model(entry.source) for entry in self.done)
+
+    @property
+    def asked_last(self) -> bool:
+        """Whether the newest step is a click or a box."""
+        return bool(self.done) and self.done[-1].kind == "clicks" and bool(self.prompts)
 
     def trim(self) -> None:
         """Drop the oldest steps where all take more memory than they may, and some more so that this is rare."""

@@ -56,6 +56,7 @@ class Patients(QStackedWidget):
         desk.project_changed.connect(self._project_changed)
         desk.cases_changed.connect(self.refresh)
         desk.case_changed.connect(self.refresh)
+        desk.case_changed.connect(self._choose_open)
         desk.keeper.saved.connect(self._saved)
         desk.runs.listed.connect(self.refresh)
         desk.busy_changed.connect(self._busy_changed)
@@ -229,6 +230,13 @@ class Patients(QStackedWidget):
         if row is None or row.image is None or case is None or case.labels.size > LARGE_VOXELS:
             return
         self._desk.background.start("reading labels", redescribing(row.case, row.image), self._described)
+
+    def _choose_open(self) -> None:
+        """Choose the row of the patient on screen, whoever opened it."""
+        case = self._desk.case
+        number = next((n for n, row in enumerate(self.table.rows) if case is not None and row.case.id == case.id), None)
+        if number is not None:
+            self.view.selectRow(self.rows.mapFromSource(self.table.index(number, 0)).row())
 
     def _leave_form(self) -> None:
         self.setCurrentWidget(self.empty if self._desk.project is None else self.full)

@@ -26,7 +26,7 @@ _DOUBTS = (
     "(10 to 90 %)."
 )
 _NOTHING = "Nothing to show yet: predict this patient with a model."
-_NO_DOUBTS = "No reference. “Predict this patient” shows where a model is unsure."
+_NO_DOUBTS = "No reference. With a model, “Predict this patient” shows where it is unsure."
 _IN_3D = "Shown for slices: leave the 3D view."
 
 

@@ -37,14 +37,21 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def canvas_text(dice: Mapping[int, float | None] | None, classes: Sequence[LabelClass], source: str) -> str:
-    """Write the line on the canvas, such as ``Dice 0.91 (left 0.93, right 0.89) · run 0007 step 1 240``."""
+def canvas_text(
+    dice: Mapping[int, float | None] | None, classes: Sequence[LabelClass], source: str, *, flattered: bool = False
+) -> str:
+    """Write the line on the canvas, such as ``Dice 0.91 (left 0.93, right 0.89) · run 0007 step 1 240``.
+
+    `flattered` says that the labels began as a prediction, so that the Dice says little.
+    """
     if dice is None:
         return source
     names = {each.value: each.name for each in classes}
     text = f"Dice {dice_number(mean(list(dice.values())), 2)}"
     if len(dice) > 1:
         text += " (" + ", ".join(f"{names.get(v, v)} {dice_number(d, 2)}" for v, d in dice.items()) + ")"
+    if flattered:
+        return "\n".join(filter(None, (text, "against labels that began as a prediction", source)))
     if not source:
         return text
     # a canvas beside the dock is about this wide
@@ -65,6 +72,11 @@ def source_text(run: str, step: int, dice: float | None) -> str:
     """Name what answers the clicks, such as ``run 0007 · step 1 200 · Dice 0.87 on validation``."""
     text = f"{run_number(run)} · step {thousands(step)}"
     return text if dice is None else f"{text} · Dice {dice_number(dice, 2)} on validation"
+
+
+def short_source(source: str) -> str:
+    """Shorten ``run 0007 · step 1 240 · Dice ...`` for the canvas."""
+    return " ".join(source.split(" · ")[:2])
 
 
 def duration(seconds: float | None) -> str:

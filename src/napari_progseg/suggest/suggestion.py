@@ -96,5 +96,5 @@ def chosen(how: str, count: int, place: int) -> str:
     """
     left = count - place
     if left == 1:
-        return "the only unlabelled scan" if place == 0 else "the last unlabelled scan"
+        return "the only unlabelled scan" if place == 0 else "the only other unlabelled scan"
     return f"{how} {left} unlabelled scans" if place == 0 else f"{how} the other {left} unlabelled scans"

@@ -58,7 +58,7 @@ def effort_of(case: str, records: Sequence[Mapping[str, Any]]) -> Effort:
         counts[_kind(str(record["edit"]), sets=sets)] += 1
     seconds = _working_seconds(record.get("time") for record in edits)
     sources = [str(record.get("source", "")) for record in edits if record["edit"] == "accept"]
-    return Effort(case, **counts, seconds=seconds, from_model=any(map(_is_model, sources)))
+    return Effort(case, **counts, seconds=seconds, from_model=any(map(is_model, sources)))
 
 
 def prompts_of(edits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, bool]]:
@@ -99,7 +99,7 @@ def _kind(edit: str, *, sets: bool) -> str:
     return {"stroke": "strokes", "accept": "accepted", "import": "imported"}.get(edit, "others")
 
 
-def _is_model(source: str) -> bool:
+def is_model(source: str) -> bool:
     """Tell ``run 0007 · step 1 200``, or the nothing of older journals, from clicks alone and masks from elsewhere."""
     return not source or source.startswith("run ")
 
