@@ -74,7 +74,10 @@ class Held:
 
     def start(self, title, steps, on_value=None, on_end=None, text="") -> Job:
         job = Job(text, on_end)
-        self.jobs.append((job, steps(job.stop), on_value))
+        if title == "syncing the journal":  # nothing on the screen follows from it
+            self.tell(job, list(steps(job.stop)), on_value)
+        else:
+            self.jobs.append((job, steps(job.stop), on_value))
         return job
 
     def work(self) -> None:

@@ -121,7 +121,7 @@ def test_a_mask_from_elsewhere_has_no_doubts(unlabelled, qtbot) -> None:
     qtbot.waitUntil(lambda: desk.case.has_prediction, timeout=20_000)
     mask = np.ones(desk.case.labels.shape, np.uint8)
     desk.case.start_from(mask, "elsewhere", difference(np.zeros_like(mask), mask))
-    assert unlabelled.annotate.slices.about.text().startswith("No reference. “Predict")
+    assert unlabelled.annotate.slices.about.text().startswith("No reference. With a model, “Predict")
     assert not unlabelled.annotate.slices.worst.isEnabled()
 
 
