@@ -78,6 +78,7 @@ class Driver:
         """Press a button with the left mouse key; wait until it can be pressed."""
         self.wait(button.isEnabled, f"the button “{button.text()}” to become active", 60)
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        QTest.qWait(_POLL_MS)  # a hand does nothing else at the same moment
 
     def show_slice(self, z: int) -> None:
         """Show an axial slice of the open case."""
