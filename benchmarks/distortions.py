@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from napari_progseg.data.plan import CaseFacts, Plan, make_plan
+from napari_progseg.data.sampler import Batch
 from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
 from napari_progseg.restoration import apply, draw, shuffle_windows
@@ -65,7 +66,7 @@ def training(plan: Plan, images: torch.Tensor) -> Callable[[], None]:
     config = preset_config("tiny", "restoration", budget={"steps": 1})
     trainee = Trainee.new(build_network(plan, seed=0).to(images.device), config.optimiser)
     learning = Restoration(config.restoration)
-    inputs, targets = learning.prepare(images, images, nn.Identity(), 0.0, torch.Generator().manual_seed(0))
+    inputs, targets = learning.prepare(Batch(images, images), nn.Identity(), 0.0, torch.Generator().manual_seed(0))
     return training_step(trainee, learning, inputs, targets)
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from napari_progseg.data.augment import MARGIN
+from napari_progseg.data.augment import margin
 from napari_progseg.data.plan import Plan, facts_of, make_plan
-from napari_progseg.data.sampler import PatchSampler
+from napari_progseg.data.sampler import Batch, PatchSampler
 from napari_progseg.data.store import load_cases
 from napari_progseg.inference.model import choose_device
 from napari_progseg.networks import build_network
@@ -70,8 +70,7 @@ def loop_of(
     facts = [facts_of(case, project.volume(case), project.labels(case).labels, None) for case in train]  # type: ignore[union-attr]
     plan = make_plan(facts, config, () if task == "restoration" else project.classes)
     device = choose_device(config.device)
-    margin = MARGIN if config.augment.enabled else 1.0
-    sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, margin)
+    sampler = PatchSampler(load_cases(project, train, plan), plan, config.patches, margin(config.augment))
     learning = build_task(config, plan)
     network = build_network(plan, seed=0)
     frozen(network, plan, config)
@@ -85,7 +84,7 @@ def _ceiling(config: RunConfig, plan, learning, device: torch.device) -> Callabl
     trainee = Trainee.new(build_network(plan, seed=0).to(device), config.optimiser)
     labels = torch.randint(0, len(plan.classes) + 1, (plan.batch, *plan.patch), dtype=torch.uint8, device=device)
     images = torch.rand(plan.batch, 1, *plan.patch, device=device)
-    inputs, targets = learning.prepare(images, labels, trainee.network, 1.0, torch.Generator().manual_seed(0))
+    inputs, targets = learning.prepare(Batch(images, labels), trainee.network, 1.0, torch.Generator().manual_seed(0))
     return training_step(trainee, learning, inputs, targets)
 
 

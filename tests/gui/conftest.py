@@ -139,7 +139,8 @@ class FakeEngine:
         (run / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
         self.states[name] = state
         self.configs[name] = config
-        self.events.setdefault(name, restoring_events() if config.task == "restoration" else some_events())
+        events = {"restoration": restoring_events, "shape": shape_events}.get(config.task, some_events)
+        self.events.setdefault(name, events())
         return run
 
     def add_preview(self, run: Path, labels: np.ndarray, case: str) -> None:
@@ -217,7 +218,7 @@ class FakeEngine:
             state=self.states[run.name],
             step=40,
             seconds=60.0,
-            best_dice=None if self.configs[run.name].task == "restoration" else 0.8,
+            best_dice=None if self.configs[run.name].task in ("restoration", "shape") else 0.8,
             train_cases=self.configs[run.name].train,
         )
 
@@ -233,6 +234,14 @@ def some_events() -> list[Event]:
     cases = {"case-1": {"left": 0.8, "right": None}}
     start = Started(0, "Learn from 2 patients.", "cpu")
     return [start, *some_steps(), Validated(40, 0.4, 4.0, 0.8, cases, True)]
+
+
+def shape_events() -> list[Event]:
+    distances = [(20, 0.9), (40, 0.43)]
+    validated = [
+        Validated(n, n / 100, n / 10, None, {}, True, mean_mm=mm, surfaces={"case-1": mm}) for n, mm in distances
+    ]
+    return [Started(0, "Learn a shape.", "cpu"), *some_steps(), *validated]
 
 
 def restoring_events() -> list[Event]:

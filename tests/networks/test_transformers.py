@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from napari_progseg.data.plan import Plan
+from napari_progseg.data.sampler import Batch
 from napari_progseg.networks import build_network
 from napari_progseg.schedules.patches import growing_patches
 from napari_progseg.tasks.segmentation import Segmentation
@@ -37,7 +38,7 @@ def test_one_step_of_every_stage(plan_of: PlanOf, architecture: str, dims: int) 
     for patch in growing_patches(plan.patch, plan.divisor):
         images = torch.rand(2, 1, *patch)
         labels = torch.randint(0, 2, (2, *patch), dtype=torch.uint8)
-        inputs, targets = task.prepare(images, labels, network, 0.0, torch.Generator())
+        inputs, targets = task.prepare(Batch(images, labels), network, 0.0, torch.Generator())
         logits = network(inputs)
         assert logits.shape == (2, 1, *patch)
         loss = task.loss(logits, targets)

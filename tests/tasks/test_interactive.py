@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_progseg.data.plan import Plan
+from napari_progseg.data.sampler import Batch
 from napari_progseg.guidance.maps import ClickTensor, click_maps
 from napari_progseg.tasks import interactive
 from napari_progseg.tasks.interactive import Interactive
@@ -66,7 +67,7 @@ def prepared(
     images, usual = batch()
     given = usual if labels is None else labels
     generator = torch.Generator().manual_seed(seed)
-    return Interactive(plan).prepare(images, given, network or Stubborn(), progress, generator)
+    return Interactive(plan).prepare(Batch(images, given), network or Stubborn(), progress, generator)
 
 
 def plan_with(plan_of: PlanOf, **clicks: Any) -> Plan:
@@ -104,7 +105,7 @@ def test_the_same_generator_prepares_the_same_batch(plan_of: PlanOf) -> None:
     images, labels = batch()
     task = Interactive(plan_with(plan_of, none=0.3, background=0.1, previous_dropout=0.3))
     one, again, other = (
-        task.prepare(images, labels, Stubborn(), 1.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        task.prepare(Batch(images, labels), Stubborn(), 1.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
     )
     assert torch.equal(one[0], again[0])
     assert torch.equal(one[1].read, again[1].read)
@@ -185,7 +186,9 @@ def test_3d_batches(plan_of: PlanOf) -> None:
     labels[:, 2:5, 2:5, 4:7] = 1
     plan = plan_of(patch=(8, 8, 8), task="interactive", clicks={"none": 0.0, "sigma_mm": 1.0})
     network = Stubborn(1)
-    inputs, targets = Interactive(plan).prepare(torch.rand(8, 1, 8, 8, 8), labels, network, 1.0, torch.Generator())
+    inputs, targets = Interactive(plan).prepare(
+        Batch(torch.rand(8, 1, 8, 8, 8), labels), network, 1.0, torch.Generator()
+    )
     assert inputs.shape == (8, 4, 8, 8, 8)
     assert Interactive(plan).loss(torch.zeros(8, 1, 8, 8, 8), targets).isfinite()
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from napari_progseg.data.plan import Plan
+from napari_progseg.data.sampler import Batch
 from napari_progseg.restoration import Distorted
 from napari_progseg.tasks import build_task
 from napari_progseg.tasks.restoration import Restoration
@@ -21,7 +22,7 @@ LABELS = torch.zeros(6, 20, 24, dtype=torch.uint8)
 
 def prepared(seed: int = 0, labels: torch.Tensor = LABELS, **settings: Any) -> tuple[torch.Tensor, Distorted]:
     task = Restoration(RestorationConfig(**settings))
-    return task.prepare(IMAGES, labels, nn.Identity(), 0.0, torch.Generator().manual_seed(seed))
+    return task.prepare(Batch(IMAGES, labels), nn.Identity(), 0.0, torch.Generator().manual_seed(seed))
 
 
 def compared(restored: float | torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, loss: Any) -> float:

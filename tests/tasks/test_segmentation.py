@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_progseg.data.augment import IGNORED
+from napari_progseg.data.sampler import Batch
 from napari_progseg.tasks.segmentation import Segmentation, Targets, masks_of, segmentation_loss
 
 LABELS = torch.tensor([[[0, 1], [2, 2]], [[0, 0], [0, 1]]], dtype=torch.uint8)
@@ -28,7 +29,7 @@ def test_each_class_has_its_mask_and_background_none() -> None:
 
 def test_every_channel_is_read() -> None:
     images = torch.rand(2, 1, 2, 2)
-    inputs, targets = Segmentation(2).prepare(images, LABELS, nn.Identity(), 0.0, torch.Generator())
+    inputs, targets = Segmentation(2).prepare(Batch(images, LABELS), nn.Identity(), 0.0, torch.Generator())
     assert inputs is images
     assert targets.read.tolist() == [[1, 1], [1, 1]]
 
@@ -73,7 +74,9 @@ def test_patches_without_the_structure_do_no_harm() -> None:
 def test_ignored_voxels_have_no_influence(dice: bool) -> None:
     labels = LABELS.clone()
     labels[0, 0] = IGNORED
-    _, targets = Segmentation(2, dice).prepare(torch.rand(2, 1, 2, 2), labels, nn.Identity(), 0.0, torch.Generator())
+    _, targets = Segmentation(2, dice).prepare(
+        Batch(torch.rand(2, 1, 2, 2), labels), nn.Identity(), 0.0, torch.Generator()
+    )
     logits = torch.randn(2, 2, 2, 2, generator=torch.Generator().manual_seed(0))
     changed = logits.clone()
     changed[0, :, 0] = 99.0

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_progseg.data.augment import MARGIN
+from napari_progseg.data.augment import margin
 from napari_progseg.data.plan import Plan, facts_of, make_plan
 from napari_progseg.data.sampler import PatchSampler
 from napari_progseg.data.store import load_cases
@@ -40,7 +40,7 @@ def plan_for(study: Project, config: RunConfig) -> Plan:
 
 def training(study: Project, config: RunConfig, validate: Any = silent) -> tuple[Trainee, Iterator[Event], Plan, Clock]:
     plan = plan_for(study, config)
-    sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches, MARGIN)
+    sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches, margin(config.augment))
     trainee = Trainee.new(build_network(plan, seed=config.seed), config.optimiser)
     clock = Clock()
     clock.run()
@@ -136,7 +136,7 @@ def test_carried_weights_learn_at_their_share_of_the_rate(
 ) -> None:
     config = config_of(f"start.rate={rate}", f"start.warmup={warmup}", "optimiser.weight_decay=0")
     plan = plan_for(study, config)
-    sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches, MARGIN)
+    sampler = PatchSampler(load_cases(study, config.train, plan), plan, config.patches, margin(config.augment))
     network = build_network(plan, seed=0)
     carried = [name for name, _ in network.named_parameters() if not name.startswith("output_block")]
     trainee = Trainee.new(network, config.optimiser, carried)

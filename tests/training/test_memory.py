@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from napari_progseg.data.sampler import Batch
 from napari_progseg.errors import UserError
 from napari_progseg.schedules.course import Stage
 from napari_progseg.tasks import build_task
@@ -33,10 +34,10 @@ class Hungry:
     def __init__(self, task: Any, voxels: float, error: Exception) -> None:
         self._task, self._voxels, self._error = task, voxels, error
 
-    def prepare(self, images: torch.Tensor, *given: Any) -> Any:
-        if images.numel() > self._voxels:
+    def prepare(self, batch: Batch, *given: Any) -> Any:
+        if batch.images.numel() > self._voxels:
             raise self._error
-        return self._task.prepare(images, *given)
+        return self._task.prepare(batch, *given)
 
     def loss(self, logits: torch.Tensor, targets: Any) -> torch.Tensor:
         return self._task.loss(logits, targets)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..training.config import AugmentConfig
 
-MARGIN = 1.4
+_MARGIN = 1.4
 # class number of voxels that no loss looks at
 IGNORED = 255
 _CONTROL = 5
@@ -47,6 +47,12 @@ class Changes:
     noise: Tensor
     field: Tensor
     noise_seed: int
+
+
+def margin(config: AugmentConfig) -> float:
+    """Return how much larger than a patch the box must be that it is cut from."""
+    moves = config.rotation_degrees or config.scale or config.shift or config.elastic or config.scales
+    return _MARGIN if config.enabled and moves else 1.0
 
 
 def draw(

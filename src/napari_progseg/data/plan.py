@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import UserError
-from ..training.config import ClickConfig, ModelConfig, RunConfig, Task
+from ..training.config import ClickConfig, RunConfig, Task
 from ..volume import LabelClass, Modality, Volume
+from .grid import patch_and_strides, whole_patch, whole_volumes
 
 CT_BELOW = -200
-# how often networks of one shape halve every axis; deeplab takes any size
-_HALVINGS = {"basic_unet": 4, "unetr": 4, "swin_unetr": 5, "deeplab": 0}
 ANISOTROPIC = 3.0
 SAMPLED_VOXELS = 20_000
 _TAKEN_OVER = ("window", "spacing_zyx_mm", "dims", "architecture", "norm", "widths", "strides", "blocks")
@@ -51,6 +50,30 @@ class CaseFacts:
     body: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
+class ShapeHeads(BaseModel):
+    """What a network predicts of a shape.
+
+    Parameters
+    ----------
+    backbone : {"unet", "base"}
+        Which convolutions read the image.
+    scales, modes : tuple of int
+        Points and modes of each scale, coarse to fine.
+    previous : {"latent", "points"}
+        What a scale is told of the one before.
+    detach_previous : bool
+        Whether gradients stop there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: Literal["unet", "base"]
+    scales: tuple[int, ...]
+    modes: tuple[int, ...]
+    previous: Literal["latent", "points"]
+    detach_previous: bool
+
+
 class Plan(BaseModel):
     """Everything that turns a file into network input, and network output back into labels.
 
@@ -66,6 +89,8 @@ class Plan(BaseModel):
         One stride per axis for each level below the first; none where the network takes any size.
     blocks : tuple of int
         Bottlenecks of each stage, for networks that have such.
+    heads : ShapeHeads or None
+        What a network of task ``shape`` has behind its convolutions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +110,7 @@ class Plan(BaseModel):
     blocks: tuple[int, ...] = ()
     classes: tuple[LabelClass, ...]
     clicks: ClickConfig
+    heads: ShapeHeads | None = None
     sentence: str
 
     @property
@@ -159,7 +185,7 @@ def make_plan(
         raise UserError(
             "the labels of all training cases are empty; nothing was started; label some voxels of each structure"
         )
-    carried = _own(facts, config, modality) if source is None else _taken_over(source, config, modality)
+    carried = _own(facts, config, modality) if source is None else _taken_over(facts, source, config, modality)
     plan = Plan(
         task=config.task,
         modality=modality,
@@ -176,7 +202,8 @@ def make_plan(
 def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> dict[str, Any]:
     """Decide grid, window and network from the cases."""
     spacing = config.data.spacing or _median([fact.spacing_zyx_mm for fact in facts])
-    dims = config.model.dims or (2 if max(spacing) > ANISOTROPIC * min(spacing) else 3)
+    whole = config.task == "shape"
+    dims = config.model.dims or (2 if not whole and max(spacing) > ANISOTROPIC * min(spacing) else 3)
     if dims == 3 and config.patches.without_repetition:
         raise UserError(
             "patches.without_repetition draws slices, but these volumes are trained in 3D; nothing was started; "
@@ -185,7 +212,10 @@ def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> d
     if dims == 3 and config.model.architecture == "deeplab":
         raise UserError("model.architecture deeplab is for slices; nothing was started; set model.dims=2")
     shape = _median([(np.multiply(f.shape_zyx, f.spacing_zyx_mm) / spacing).tolist() for f in facts])
-    patch, strides = _patch_and_strides(config, shape[-dims:], spacing[-dims:])
+    if whole:
+        spacing, patch, strides = whole_volumes(_largest_mm(facts), config, spacing)
+    else:
+        patch, strides = patch_and_strides(config, shape[-dims:], spacing[-dims:])
     return {
         "window": _window(facts, config) if modality == "ct" else None,
         "spacing_zyx_mm": spacing,
@@ -201,7 +231,7 @@ def _own(facts: Sequence[CaseFacts], config: RunConfig, modality: Modality) -> d
     }
 
 
-def _taken_over(source: Plan, config: RunConfig, modality: Modality) -> dict[str, Any]:
+def _taken_over(facts: Sequence[CaseFacts], source: Plan, config: RunConfig, modality: Modality) -> dict[str, Any]:
     """Take grid, window and network from the plan of the run that gives the weights."""
     if source.modality != modality:
         raise UserError(
@@ -209,7 +239,10 @@ def _taken_over(source: Plan, config: RunConfig, modality: Modality) -> dict[str
             "nothing was started; start from another run, or say what they are: progseg modality PROJECT ct"
         )
     refuse_contradictions(config, source)
-    patch = source.patch if config.patches.size is None else tuple(config.patches.size)
+    if config.task == "shape":
+        patch = whole_patch(_largest_mm(facts), source.spacing_zyx_mm, source.divisor)
+    else:
+        patch = source.patch if config.patches.size is None else tuple(config.patches.size)
     return {"patch": patch, **{name: getattr(source, name) for name in _TAKEN_OVER}}
 
 
@@ -264,6 +297,10 @@ def _modality(facts: Sequence[CaseFacts]) -> Modality:
     return facts[0].modality
 
 
+def _largest_mm(facts: Sequence[CaseFacts]) -> NDArray[np.float64]:
+    return np.asarray(np.max([np.multiply(fact.shape_zyx, fact.spacing_zyx_mm) for fact in facts], axis=0))
+
+
 def _median(rows: Sequence[Sequence[float]]) -> tuple[float, float, float]:
     return tuple(float(value) for value in np.median(np.asarray(rows, dtype=float), axis=0))  # type: ignore[return-value]
 
@@ -282,54 +319,8 @@ def _batch(config: RunConfig, patch: tuple[int, ...]) -> int:
     return min(config.patches.batch, max(2, config.patches.batch_voxels // int(np.prod(patch))))
 
 
-def _patch_and_strides(
-    config: RunConfig, shape: Sequence[float], spacing: Sequence[float]
-) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
-    """Fit the patch to the median shape within the budget, and halve each axis while voxels and spacing allow."""
-    model = config.model
-    wanted = config.patches.size
-    size = np.array(wanted if wanted is not None else _within(shape, config.patches.voxels), dtype=float)
-    strides = _strides(size, spacing, model)
-    divisor = np.prod(strides, axis=0) if strides else np.ones(len(size))
-    # the nearest size, of two the smaller: more steps in the same time are worth more than a whole structure at once
-    blocks = np.maximum(np.ceil(np.round(size / divisor - 0.5, 6)), 1)
-    while wanted is None and np.prod(blocks * divisor) > config.patches.voxels and blocks.max() > 1:
-        blocks[np.argmax(np.where(blocks > 1, blocks * divisor, 0))] -= 1
-    patch = tuple(int(n) for n in blocks * divisor)
-    if wanted is not None and patch != tuple(wanted):
-        raise UserError(
-            f"patches.size {tuple(wanted)} is not divisible by {tuple(int(d) for d in divisor)}, as the network asks; "
-            f"nothing was started; {patch} would do"
-        )
-    return patch, strides
-
-
-def _within(shape: Sequence[float], voxels: int) -> NDArray[np.float64]:
-    size = np.ceil(np.asarray(shape, dtype=float))
-    while np.prod(size) > voxels:
-        size[np.argmax(size)] *= 0.95
-    return np.asarray(np.maximum(np.floor(size), 1))
-
-
-def _strides(size: NDArray[np.float64], spacing: Sequence[float], model: ModelConfig) -> tuple[tuple[int, ...], ...]:
-    """Halve an axis only while it keeps 4 voxels and its voxels are not yet twice as long as the shortest."""
-    if model.architecture in _HALVINGS:
-        return ((2,) * len(size),) * _HALVINGS[model.architecture]
-    left, now, strides = size.copy(), np.asarray(spacing, dtype=float).copy(), []
-    for _ in range(model.levels):
-        halve = (left >= 8) & (now <= 2 * now.min())
-        if not halve.any():
-            break
-        stride = np.where(halve, 2, 1)
-        left, now = left / stride, now * stride
-        strides.append(tuple(int(s) for s in stride))
-    # DynUNet has at least three levels
-    strides += [(1,) * len(size)] * (2 - len(strides))
-    return tuple(strides)
-
-
 def _sentence(plan: Plan, cases: int, config: RunConfig, source: Plan | None) -> str:
-    what = "slices (2D)" if plan.dims == 2 else "volumes (3D)"
+    what = "slices (2D)" if plan.dims == 2 else "whole volumes" if plan.task == "shape" else "volumes (3D)"
     scale = "percentiles of each volume" if plan.window is None else f"HU {plan.window[0]:.0f} to {plan.window[1]:.0f}"
     size = "×".join(map(str, plan.patch))
     spacing = "×".join(f"{mm:.3g}" for mm in plan.spacing_zyx_mm)

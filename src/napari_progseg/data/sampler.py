@@ -30,13 +30,16 @@ class Batch:
         Intensities in [0, 1].
     labels : Tensor of uint8, (B, *patch)
         0 background, c + 1 for class number c.
+    cases : tuple of str
+        Which case every sample is of.
     epoch : int
         Passes over the active cases so far.
     """
 
     images: Tensor
     labels: Tensor
-    epoch: int
+    cases: tuple[str, ...] = ()
+    epoch: int = 0
 
 
 class PatchSampler:
@@ -97,6 +100,7 @@ class PatchSampler:
         return Batch(
             torch.from_numpy(images.reshape(shape)).float()[:, None],
             torch.from_numpy(labels.reshape(shape)),
+            tuple(case.case for case, _ in centres),
             stage.epoch,
         )
 

@@ -15,7 +15,9 @@ from ..training.config import (
     RestorationConfig,
     RunConfig,
     SampleConfig,
+    ShapeConfig,
     StartConfig,
+    Task,
     apply_settings,
     preset_config,
 )
@@ -38,6 +40,13 @@ _DISTORTIONS = {
 _PATIENTS = {"schedule": "patients", "start": "… begin with share", "stages": "… join in stages"}
 _GROWING = {"schedule": "patch size"}
 _FROZEN = {"policy": "frozen", "last": "… convolutions learn"}
+_SHAPE = {
+    "backbone": "network",
+    "scales": "points of each scale",
+    "schedule": "scales learn",
+    "supervision": "supervision",
+    "warped": "share of warped scans",
+}
 _CARRIED = {"rate": "learns at rate ×", "warmup": "… rising for", "keep_head": "last layer, too"}
 
 
@@ -69,6 +78,7 @@ class Advanced:
         self.width = SpinBox(name="width", min=1, max=256, tooltip="Features at full resolution")
         self.seed = SpinBox(name="seed", min=0, max=2**31 - 1, tooltip="The same seed repeats every random choice")
         self.restoration = SectionWidgets("restoration", RestorationConfig, _DISTORTIONS)
+        self.shape = SectionWidgets("shape", ShapeConfig, _SHAPE)
         self.start = SectionWidgets("start", StartConfig, _CARRIED)
         self.samples = SectionWidgets("samples", SampleConfig, _PATIENTS)
         self.growing = SectionWidgets("patches", PatchConfig, _GROWING)
@@ -83,6 +93,7 @@ class Advanced:
         for widget in (self.preset, self.dims, self.patch, self.batch, self.rate, self.width, self.seed):
             form.add(widget)
         form.add_section("How often a piece of a scan is", self.restoration)
+        form.add_section("How a shape is learned, coarse to fine", self.shape)
         form.add_section("What changes while the run goes on", self.samples)
         for widget in self.growing.fields.values():
             form.add(widget)
@@ -105,30 +116,43 @@ class Advanced:
         if (mode, start_mode) == self._shown_for:
             return
         before, self._shown_for = self._shown_for, (mode, start_mode)
-        sizes = _SIZES if mode.needs_start else list(PRESETS)
+        shapes = mode.task == "shape"
+        sizes = _SIZES if mode.needs_start or shapes else list(PRESETS)
         if list(self.preset.choices) != sizes:
             self.preset.choices = sizes
-        if mode.needs_start != (before is not None and before[0].needs_start):
+        if shapes != (before is not None and before[0].task == "shape"):
+            self._fill()
+        elif mode.needs_start != (before is not None and before[0].needs_start):
             self._fill_schedules()
         carried = start_mode is not None
-        for widget in (self.dims, self.width):
-            self.form.show_row(widget, not carried)
+        self.form.show_row(self.width, not carried)
+        self.form.show_row(self.dims, not carried and not shapes)
+        for widget in (self.patch, *self.growing.fields.values()):
+            self.form.show_row(widget, not shapes)
+        self.form.show_section(self.shape, _SHAPE if shapes else ())
+        self.form.rename(self.batch, "scans a step" if shapes else self.batch.label)
         self.patch.native.setPlaceholderText(_SAME if carried else _AUTO)
         self.form.show_section(self.restoration, () if mode.needs_labels else _DISTORTIONS)
         for widget in self.freeze.fields.values():
-            self.form.show_row(widget, carried)
-        other_head = carried and mode.needs_labels and not start_mode.needs_labels
+            self.form.show_row(widget, carried and not shapes)
+        other_head = carried and mode.segments and not start_mode.needs_labels
         self.form.show_section(self.start, [n for n in _CARRIED if carried and (other_head or n != "keep_head")])
+
+    @property
+    def _task(self) -> Task:
+        """Whose values a preset shows: shapes have their own, all others share theirs."""
+        return "shape" if self._shown_for is not None and self._shown_for[0].task == "shape" else "segmentation"
 
     def _fill(self, *_: object) -> None:
         """Show what the preset says."""
-        config = preset_config(self.preset.value, "segmentation", budget={"minutes": 1})
+        config = preset_config(self.preset.value, self._task, budget={"minutes": 1})
         self.dims.value = next(name for name, dims in _DIMS.items() if dims == config.model.dims)
         self.patch.value = ", ".join(map(str, config.patches.size or ()))
         self.batch.value = config.patches.batch
         self.rate.value = config.optimiser.rate
         self.width.value = config.model.width
         self.restoration.fill(config.restoration)
+        self.shape.fill(config.shape)
         self.start.fill(config.start)
         self.freeze.fill(config.freeze)
         self._fill_schedules()
@@ -139,7 +163,7 @@ class Advanced:
         if self._shown_for is not None and self._shown_for[0].needs_start:
             config = preset_config("progressive", "interactive", size=self.preset.value, init=".", budget=budget)
         else:
-            config = preset_config(self.preset.value, "segmentation", budget=budget)
+            config = preset_config(self.preset.value, self._task, budget=budget)
         self.samples.fill(config.samples)
         self.growing.fill(config.patches)
 
@@ -169,12 +193,14 @@ class Advanced:
 
     def _settings(self, mode: Mode, *, carried: bool) -> list[str]:
         settings = [
-            f"patches.size={self._patch()}",
             f"patches.batch={self.batch.value}",
             f"optimiser.rate={self.rate.value}",
             *self.samples.settings(),
-            *self.growing.settings(),
         ]
+        if mode.task == "shape":
+            settings += self.shape.settings()
+            return settings + (self.start.settings() if carried else [f"model.width={self.width.value}"])
+        settings += [f"patches.size={self._patch()}", *self.growing.settings()]
         if carried:
             # the network is that of the run it begins with
             settings += ["model.dims=null", *self.start.settings(), *self.freeze.settings()]

@@ -1,4 +1,4 @@
-"""Learning curves: loss, and Dice on the validation patients where there is one."""
+"""Learning curves: loss, and Dice or distance on the validation patients where there is one."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from .parts import GRID
 from .plots import dress, quiet_plot
 from .theme import Look, class_colour
 
+_DISTANCE = "distance in mm"
 _ERRORS = {"l1": "error (L1)", "mse": "error (squared)"}
 _HEIGHT = 104
 _AXIS_LABEL = 12
 
 
 class Curves(QWidget):
-    """Two plots over one step axis, in the theme's colours; of a restoration run the error alone, as high as both."""
+    """Two plots over one step axis, in the theme's colours; of a restoration run the error alone, as high as both.
+
+    The lower plot shows Dice, higher being better; of a run that learns shapes the distance of surfaces, in mm.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.loss = quiet_plot("loss", _HEIGHT)
         self.dice = quiet_plot("Dice", _HEIGHT)
-        self.dice.setYRange(0, 1.05, padding=0)
-        self.dice.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
+        self._measure_in(shapes=False)
         self.dice.setXLink(self.loss)
         self.loss.getPlotItem().setLabel("bottom", "step")
         self.loss.getPlotItem().showLabel("bottom", False)
@@ -62,23 +65,41 @@ class Curves(QWidget):
         self._show_axes(feed)
         losses = feed.losses if feed else []
         self._loss.setData([step for step, _ in losses], [loss for _, loss in losses])
-        means = [(v.step, v.mean_dice) for v in feed.validations if v.mean_dice is not None] if feed else []
-        self._mean.setData([step for step, _ in means], [dice for _, dice in means])
+        means = [(v.step, feed.score(v)) for v in feed.validations if feed.score(v) is not None] if feed else []
+        self._mean.setData([step for step, _ in means], [score for _, score in means])
         best = feed.best if feed else None
-        shown = best is not None and best.mean_dice is not None
-        self._best.setData([best.step] if shown else [], [best.mean_dice] if shown else [])
+        shown = best is not None and feed.score(best) is not None
+        self._best.setData([best.step] if shown else [], [feed.score(best)] if shown else [])
         self._show_classes(feed.class_curves() if feed else {})
 
     def _show_axes(self, feed: RunFeed | None) -> None:
         alone = feed is not None and feed.restores
         axis = self.loss.getPlotItem().getAxis("left")
         name = _ERRORS[feed.error] if alone else "loss"
+        shapes = feed is not None and feed.shapes
+        if shapes != (self.dice.getPlotItem().getAxis("left").labelText == _DISTANCE):
+            self._measure_in(shapes=shapes)
         if name == axis.labelText:
             return
         axis.setLabel(name)
         self.dice.setHidden(alone)
         self.loss.setFixedHeight(2 * _HEIGHT + _AXIS_LABEL + GRID if alone else _HEIGHT)
         self.loss.getPlotItem().showLabel("bottom", alone)
+
+    def _measure_in(self, *, shapes: bool) -> None:
+        """Label the lower plot with Dice, from 0 to 1, or with mm from 0 up to what there is."""
+        axis = self.dice.getPlotItem().getAxis("left")
+        axis.labelStyle.pop("font-size", None)
+        if shapes:  # a longer name than Dice
+            axis.labelStyle["font-size"] = "8pt"
+        axis.setLabel(_DISTANCE if shapes else "Dice")
+        axis.setTicks(None if shapes else [[(0, "0"), (0.5, "0.5"), (1, "1")]])
+        if shapes:
+            self.dice.enableAutoRange(y=True)
+            self.dice.setLimits(yMin=0)
+        else:
+            self.dice.setLimits(yMin=None)
+            self.dice.setYRange(0, 1.05, padding=0)
 
     def _show_classes(self, curves: dict[str, list[tuple[int, float]]]) -> None:
         if len(curves) < 2:

@@ -1,4 +1,4 @@
-"""The dock's one door to everything that imports torch; the imports happen where the functions run, in workers."""
+"""The dock's one door to everything that is slow to import, such as torch; it happens in workers, where it is run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..project import Project
 from ..suggest.suggestion import Suggestion, Way
 from ..training.config import RunConfig
@@ -14,8 +17,10 @@ from ..training.events import Event
 from ..volume import LabelMap, Volume
 
 if TYPE_CHECKING:
+    from ..shape.distances import SurfaceDistance
     from ..training.advice import Advice, Cost
     from ..training.offer import Offer
+    from .shaped import Form, Shaped
 
 
 def prepare() -> str:
@@ -62,6 +67,37 @@ def predict_volume(
     from ..inference.predict import predict_volume as predict
 
     return predict(model, volume, progress=progress, cancelled=cancelled, seen=seen)
+
+
+def predict_shape(run_dir: Path, volume: Volume, mirrored: bool) -> Shaped:
+    """Predict points, surface and mask of a whole volume with the best model of a run; `mirrored`: the other side."""
+    from ..inference.shapes import load_shapes, predict_shape
+    from .shaped import shaped_of
+
+    trained = load_shapes(run_dir)
+    predicted = predict_shape(trained, volume, mirrored=mirrored)
+    return shaped_of(trained.name, trained.model, predicted, volume.geometry)
+
+
+def surface_distance(shaped: Shaped, labels: NDArray[Any], values: Sequence[int]) -> SurfaceDistance:
+    """Measure a predicted surface against the voxels of labels, (Z, Y, X), that have one of these values."""
+    from ..shape.distances import surface_distance as measure
+    from ..shape.mesh import Mesh, surface_of
+
+    surface, _ = surface_of(np.isin(labels, values), shaped.geometry.spacing_zyx_mm)
+    return measure(Mesh(shaped.patient.vertices, shaped.faces), surface)
+
+
+def save_shape(path: Path, shaped: Shaped, form: Form, scale: int) -> Path:
+    """Write a form of a predicted shape in world mm and return the path; its ending says whether points or surface."""
+    from ..shape.export import write_points, write_surface
+    from ..shape.mesh import Mesh
+
+    if path.suffix.lower() in (".ply", ".stl"):
+        write_surface(path, Mesh(form.vertices, shaped.faces), shaped.geometry)
+    else:
+        write_points(path, form.points[scale], shaped.geometry)
+    return path
 
 
 def rank_cases(project: Project, progress: Callable[[float], None]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
+from ..training.config import ShapeConfig
 from ..training.events import (
     Checkpointed,
     Continued,
@@ -48,6 +49,8 @@ class RunFeed:
         How restored images are compared.
     beside : bool
         Whether it trains beside the work, without a word from the user.
+    shape : ShapeConfig or None
+        How it learns shapes, where it does.
     """
 
     name: str
@@ -56,6 +59,7 @@ class RunFeed:
     start: Path | None = None
     error: str = "l1"
     beside: bool = False
+    shape: ShapeConfig | None = None
     state: str = "starting"
     sentence: str = ""
     step: int = 0
@@ -138,9 +142,24 @@ class RunFeed:
         return self.best.mean_dice if self.best else None
 
     @property
+    def mm(self) -> float | None:
+        """Newest mean distance between predicted and true surfaces of the validation cases, in mm; of shapes alone."""
+        return self.validations[-1].mean_mm if self.validations else None
+
+    @property
+    def best_mm(self) -> float | None:
+        """Smallest mean distance between predicted and true surfaces of the validation cases, in mm."""
+        return self.best.mean_mm if self.best else None
+
+    @property
     def restores(self) -> bool:
         """Whether it learns to restore images, so that there is an error and no Dice."""
         return not self.mode.needs_labels
+
+    @property
+    def shapes(self) -> bool:
+        """Whether it learns shapes, so that there is a distance in mm and no Dice."""
+        return self.mode.task == "shape"
 
     @property
     def newest_error(self) -> float | None:
@@ -149,17 +168,21 @@ class RunFeed:
         return sum(recent) / len(recent) if self.restores and recent else None
 
     def trend(self, points: int = 60) -> list[float]:
-        """Return Dice at the validations, or the error averaged into at most so many points."""
+        """Return Dice or distance at the validations, or the error averaged into at most so many points."""
         if not self.restores:
-            return [each.mean_dice for each in self.validations if each.mean_dice is not None]
+            return [value for value in map(self.score, self.validations) if value is not None]
         width = max(1, len(self.losses) // points)
         parts = [self.losses[n : n + width] for n in range(0, len(self.losses), width)]
         return [sum(loss for _, loss in part) / len(part) for part in parts]
 
+    def score(self, event: Validated) -> float | None:
+        """Return what a validation measured: the mean Dice, or the mean distance in mm."""
+        return event.mean_mm if self.shapes else event.mean_dice
+
     @property
     def gain(self) -> float | None:
-        """Change of the mean Dice between the last two validations."""
-        means = [each.mean_dice for each in self.validations[-2:]]
+        """Change of the mean Dice, or of the mean distance in mm, between the last two validations."""
+        means = [self.score(each) for each in self.validations[-2:]]
         return means[1] - means[0] if len(means) == 2 and None not in means else None  # type: ignore[operator]
 
     def patch_steps(self) -> list[tuple[float, int, int]]:

@@ -9,10 +9,11 @@ from .feed import RunFeed
 from .parts import GRID, Sparkline
 from .runs import Runs
 from .theme import Look
-from .wording import dice_number, duration, run_number, size_text, thousands
+from .wording import dice_number, duration, mm_number, run_number, size_text, thousands
 
 _DICE_TIP = "Mean Dice on the validation patients"
 _ERROR_TIP = "Error of the restored images: lower is better"
+_MM_TIP = "Mean distance between predicted and true surfaces of the validation patients, in mm: lower is better"
 
 
 class Footer(QWidget):
@@ -71,7 +72,7 @@ class Footer(QWidget):
                 "stopping…" if self._stopping else "paused" if runs.feed.state == "paused" else left and f"{left} left"
             )
             self.spark.set_values(runs.feed.trend())
-            self.spark.setToolTip(_ERROR_TIP if runs.feed.restores else _DICE_TIP)
+            self.spark.setToolTip(_ERROR_TIP if runs.feed.restores else _MM_TIP if runs.feed.shapes else _DICE_TIP)
             self.pause.setText("Continue" if runs.feed.state == "paused" else "Pause")
         for button in (self.pause, self.stop):
             button.setEnabled(live and not self._stopping)
@@ -85,11 +86,18 @@ def job_text(feed: RunFeed) -> str:
         return " · ".join([*parts, "starting…"])
     parts.append(f"step {thousands(feed.step)}")
     if feed.dice is not None:
-        gain = feed.gain
-        trend = "" if gain is None or abs(gain) < 5e-4 else f" {'▲' if gain > 0 else '▼'} {abs(gain):.3f}"
-        parts.append(f"Dice {dice_number(feed.dice)}{trend}")
+        parts.append(f"Dice {dice_number(feed.dice)}{_trend(feed.gain, 3)}")
+    if feed.mm is not None:
+        parts.append(f"{mm_number(feed.mm)}{_trend(feed.gain, 2)}")
     if feed.newest_error is not None:
         parts.append(f"error {feed.newest_error:.3f}")
     if feed.growing is not None:
         parts.append("patches {} of {}".format(*map(size_text, feed.growing)))
     return " · ".join(parts)
+
+
+def _trend(gain: float | None, digits: int) -> str:
+    """Write a change that does not round to nothing with an arrow up or down."""
+    if gain is None or abs(gain) < 0.5 * 10**-digits:
+        return ""
+    return f" {'▲' if gain > 0 else '▼'} {abs(gain):.{digits}f}"

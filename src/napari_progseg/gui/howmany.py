@@ -70,7 +70,7 @@ class HowMany(QWidget):
     def show_run(self, row: RunRow | None) -> None:
         """Forecast for runs like this one, in the background, where the finished runs are not those of last time."""
         rows = self._desk.runs.rows
-        if row is None or not row.mode.needs_labels or self._desk.project is None:
+        if row is None or not row.mode.segments or self._desk.project is None:
             self._seen = None
             self.hide()
             return

@@ -29,9 +29,9 @@ class LivePreview:
         self._asked: tuple[Path | None, str] | None = None
 
     def ask(self) -> None:
-        """Ask once per run and case; restored slices are shown without any, too."""
+        """Ask once per run and case; restored slices are shown without any, too, and nothing of a run over shapes."""
         runs, case = self._desk.runs, self._desk.case
-        if not runs.shows_live:
+        if not runs.shows_live or runs.feed.shapes:
             return
         feed = runs.feed
         wanted = case.id if case is not None else feed.cases[0] if feed.restores and feed.cases else None
@@ -48,6 +48,8 @@ class LivePreview:
     def take(self, preview: Preview) -> None:
         """Show a prediction, unless it is of another case or the mask on screen is the user's."""
         case = self._desk.case
+        if self._desk.runs.feed.shapes:  # one structure alone, and the user asked for its shape
+            return
         if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
             return
         if not self._may_replace(case):

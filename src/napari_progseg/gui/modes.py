@@ -15,7 +15,7 @@ class Mode:
     ----------
     key : str
         Its name in programs, and the name of its runs.
-    task : {"segmentation", "restoration", "interactive"}
+    task : {"segmentation", "restoration", "interactive", "shape"}
         What the network learns.
     title, short : str
         Its name in the form, and in tables and lines.
@@ -33,6 +33,16 @@ class Mode:
     def needs_labels(self) -> bool:
         """Whether it learns from labelled patients only."""
         return self.task != "restoration"
+
+    @property
+    def segments(self) -> bool:
+        """Whether its models predict masks, so that they can be the model in use and are measured by Dice."""
+        return self.task in ("segmentation", "interactive")
+
+    @property
+    def least(self) -> int:
+        """The fewest patients that it learns from."""
+        return 3 if self.task == "shape" else 1
 
     @property
     def needs_start(self) -> bool:
@@ -70,6 +80,13 @@ MODES = {
             "All scans, then clicks",
             "progressive",
             "Progressive: begins with what all scans taught, then learns clicks.",
+        ),
+        Mode(
+            "shape",
+            "shape",
+            "Shape",
+            "shape",
+            "Progressive DeepSSM: learns corresponding surface points from labelled patients, coarse to fine.",
         ),
     )
 }

@@ -21,13 +21,18 @@ from .finish import Finish
 from .howmany import HowMany
 from .parts import GRID, heading, note, scrolled, swatch
 from .runs import RunRow
+from .shapes import ShapePart
 from .stages import Stages
 from .tables import fit, right, table
 from .theme import AGREED_COLOUR, EXTRA_COLOUR, MISSED_COLOUR, Look, class_colour
-from .wording import dice_number, duration, mean, run_number
+from .wording import dice_number, duration, mean, mm_number, run_number
 
 _SURE_MS = 4000
-_RESTORES = "This run has learned to restore images; start a training from it in the Train tab"
+_NO_MASKS = {
+    "restoration": "This run has learned to restore images; start a training from it in the Train tab",
+    "shape": "This run has learned shapes, not masks; choose it in “Shape” above",
+}
+_USE = "Let this run's best model answer clicks and predict"
 
 
 class Results(QWidget):
@@ -51,6 +56,7 @@ class Results(QWidget):
         self.meter = ClickMeter(desk)
         self.how_many = HowMany(desk)
         self.finish = Finish(desk)
+        self.shape = ShapePart(desk)
         self.said = note()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.title)
@@ -58,6 +64,7 @@ class Results(QWidget):
         column.addWidget(self.stages)
         column.addWidget(heading("This patient"))
         column.addLayout(self._case_part())
+        column.addWidget(self.shape)
         column.addWidget(heading("Runs"))
         column.addLayout(self._runs_part())
         for widget in (self.adapted, self.meter, self.how_many, self.finish):
@@ -170,6 +177,7 @@ class Results(QWidget):
             self.title.setText("No run yet")
         else:
             best = "" if feed.best_dice is None else f" · best Dice {dice_number(feed.best_dice)}"
+            best = best if feed.best_mm is None else f" · best distance {mm_number(feed.best_mm)}"
             error = "" if feed.newest_error is None else f" · error {feed.newest_error:.3f}"
             self.title.setText(f"{run_number(feed.name).capitalize()} · {feed.state}{best}{error}")
 
@@ -214,7 +222,7 @@ class Results(QWidget):
                 row.mode.short,
                 str(row.patients),
                 duration(row.seconds),
-                dice_number(row.dice) if row.mode.needs_labels else "–",
+                _score_text(row),
                 "in use" if row.path in used else row.state if row.state not in ("finished",) else "",
             )
             for column, text in enumerate(texts):
@@ -241,7 +249,13 @@ class Results(QWidget):
         self.delete.setEnabled(row is not None)
         self.show_curves.setEnabled(row is not None and row.path != self._desk.runs.run)
         self.use.setEnabled(row is not None and row.usable)
-        restores = row is not None and not row.mode.needs_labels
-        self.use.setToolTip(_RESTORES if restores else "Let this run's best model answer clicks and predict")
+        self.use.setToolTip(_USE if row is None else _NO_MASKS.get(row.task, _USE))
         resumable = row is not None and row.state in ("stopped", "dead", "failed", "new")
         self.resume.setEnabled(resumable and not self._desk.runs.live)
+
+
+def _score_text(row: RunRow) -> str:
+    """Write how good a run is: its Dice, or the distance in mm where it learned shapes."""
+    if row.task == "shape":
+        return mm_number(row.mm)
+    return dice_number(row.dice) if row.mode.segments else "–"

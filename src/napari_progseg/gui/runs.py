@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from qtpy.QtCore import QObject, Signal
 
 from ..errors import UserError
 from ..project import Project
-from ..storage.atomic import delete_folder
-from ..training.config import RunConfig
+from ..storage.atomic import delete_folder, read_json
+from ..training.config import RunConfig, ShapeConfig
 from ..training.offer import OFFER, Offer, read_offer
 from . import engine
 from .background import Background, Job, Problem, called
@@ -40,6 +41,8 @@ class RunRow:
     start: Path | None = None
     start_knows_structures: bool = False
     offer: Offer | None = None  # of a model that was trained beside the work
+    mm: float | None = None  # of a model of shapes: distance of surfaces
+    shape: ShapeConfig | None = None  # of a model of shapes: how it learned them
 
     @property
     def task(self) -> str:
@@ -49,7 +52,12 @@ class RunRow:
     @property
     def usable(self) -> bool:
         """Whether its model can segment."""
-        return self.trained and self.task != "restoration"
+        return self.trained and self.mode.segments
+
+    @property
+    def knows_shapes(self) -> bool:
+        """Whether its model can predict the shape of a patient."""
+        return self.trained and self.task == "shape"
 
     @property
     def held_back(self) -> bool:
@@ -272,16 +280,25 @@ def list_runs(project: Project) -> tuple[RunRow, ...]:
                 state.best_dice,
                 engine.has_model(path),
                 feed.start if there else None,
-                there and feed_of(feed.start).mode.needs_labels,
+                there and feed_of(feed.start).mode.segments,
                 read_offer(path),
+                _best_mm(path) if feed.shapes else None,
+                feed.shape,
             )
         )
     return tuple(rows)
 
 
+def _best_mm(run_dir: Path) -> float | None:
+    """Return the distance in mm of the best checkpoint of a run over shapes."""
+    with suppress(UserError, OSError, ValueError):
+        return read_json(run_dir / "checkpoints" / "best.json").get("mm")
+    return None
+
+
 def models_of(rows: Sequence[RunRow], chosen: Path | None) -> tuple[Path | None, Path | None]:
     """Return the runs that answer clicks and predict: the chosen one where it can, else the newest not held back."""
-    usable = [row for row in rows if row.usable]  # not those that restore images
+    usable = [row for row in rows if row.usable]  # not those that restore images or predict shapes
     free = [row for row in usable if not row.held_back]
     picked = [row for row in usable if row.path == chosen]
     clicking = [row for part in (free, picked) for row in part if row.task == "interactive"]
@@ -297,7 +314,8 @@ def feed_of(run_dir: Path) -> RunFeed:
         return RunFeed(run_dir.name, MODES["segmentation"])
     start = None if config.init is None else Path(config.init)
     beside = (run_dir / OFFER).exists()
-    return RunFeed(run_dir.name, mode_of(config), config.train, start, config.restoration.loss, beside)
+    shape = config.shape if config.task == "shape" else None
+    return RunFeed(run_dir.name, mode_of(config), config.train, start, config.restoration.loss, beside, shape)
 
 
 def threads() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QLabel, QWidget
@@ -40,11 +40,12 @@ class SectionWidgets:
     def fill(self, values: Section) -> None:
         """Show the values of a section."""
         for field, widget in self.fields.items():
-            widget.value = getattr(values, field)
+            value = getattr(values, field)
+            widget.value = ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
     def settings(self) -> list[str]:
         """Return the values as ``section.field=value``."""
-        return [f"{self._name}.{field}={widget.value}" for field, widget in self.fields.items()]
+        return [f"{self._name}.{field}={_written(widget)}" for field, widget in self.fields.items()]
 
 
 class LabelledForm(QWidget):
@@ -74,6 +75,10 @@ class LabelledForm(QWidget):
         self._form.labelForField(widget.native).setVisible(shown)
         widget.native.setVisible(shown)
 
+    def rename(self, widget: ValueWidget, label: str) -> None:
+        """Show another label beside a widget."""
+        self._form.labelForField(widget.native).setText(label)
+
     def show_section(self, section: SectionWidgets, fields: Collection[str]) -> None:
         """Show only these fields of a section; without any the heading goes, too."""
         self._headings[section].setVisible(bool(fields))
@@ -87,10 +92,17 @@ def _widget(name: str, label: str, field: FieldInfo) -> ValueWidget:
         return CheckBox(text="", **words)
     if get_origin(field.annotation) is Literal:
         return ComboBox(choices=list(get_args(field.annotation)), **words)
+    if get_origin(field.annotation) is tuple:
+        return LineEdit(**words | {"value": ", ".join(map(str, field.default))})
     low, high = _bounds(field)
     if field.annotation is int:
         return SpinBox(min=int(low), max=int(high), **words)
     return FloatSpinBox(min=low, max=high, step=_STEP, **words)
+
+
+def _written(widget: ValueWidget) -> Any:
+    """Return a value as settings write it; numbers in a line are a list."""
+    return f"[{widget.value.strip(' ,')}]" if isinstance(widget, LineEdit) else widget.value
 
 
 def _bounds(field: FieldInfo) -> tuple[float, float]:

@@ -39,7 +39,7 @@ class StartFrom(QComboBox):
 
     def show_choices(self, rows: Sequence[RunRow], mode: Mode) -> None:
         """List what a mode may begin with; what the user chose for this mode stays."""
-        trained = tuple(row for row in reversed(rows) if row.trained)
+        trained = tuple(row for row in reversed(rows) if row.trained and _suits(row, mode))
         if (trained, mode) == (self._rows, self._mode):
             return
         self._rows, self._mode = trained, mode
@@ -75,3 +75,10 @@ class StartFrom(QComboBox):
 
     def _remember(self, position: int) -> None:
         self._chosen[self._mode.key] = self.itemData(position)
+
+
+def _suits(row: RunRow, mode: Mode) -> bool:
+    """Say whether a mode may begin with a run: no other mode begins with shapes, and shapes with scans alone."""
+    if mode.task == "shape":
+        return row.task == "restoration"
+    return row.task != "shape"

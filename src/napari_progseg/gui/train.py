@@ -25,11 +25,11 @@ from .desk import Desk
 from .finetune import FineTune
 from .meanwhile import Meanwhile
 from .modes import MODES, Mode
-from .parts import GRID, arrow, form, heading, note, scrolled
+from .parts import GRID, arrow, form, heading, note, scrolled, swatch
 from .picker import CasePicker
 from .runs import threads
 from .startfrom import StartFrom
-from .theme import Look
+from .theme import Look, class_colour
 from .triplet import TripletView
 from .wording import device_text, duration, nothing_to_start, run_number, start_sentence, training_sentence
 
@@ -107,6 +107,9 @@ class Train(QWidget):
         self.mode.setMinimumContentsLength(12)
         self.mode.currentIndexChanged.connect(self._list_cases)
         self.about = note(lines=2)
+        self.structure = QComboBox()
+        self.structure.setToolTip("A model of shapes learns one structure; start another run for another one")
+        self.structure.currentIndexChanged.connect(self.refresh)
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.1, 10_000)
         self.minutes.setDecimals(1)
@@ -124,9 +127,11 @@ class Train(QWidget):
         rows = form()
         rows.addRow("Mode", self.mode)
         rows.addRow("", self.about)
+        rows.addRow("Structure", self.structure)
         rows.addRow("Time", self.minutes)
         rows.addRow("Start from", self.begin)
         rows.addRow("", self.adapt)
+        self._rows = rows
         return rows
 
     def _advanced(self) -> QCollapsible:
@@ -166,9 +171,11 @@ class Train(QWidget):
         learns = tuple(case for case in ticked if case not in checks)
         if not learns:
             learns, checks = checks[:1], checks[1:]
-        if not checks and len(learns) > 1:
+        least = self.chosen_mode.least
+        if not checks and len(learns) > least:
             learns, checks = learns[:-1], learns[-1:]
-        return learns, checks
+        missing = max(0, least - len(learns))
+        return learns + checks[:missing], checks[missing:]
 
     def config(self) -> RunConfig:
         """Return the settings of the run that *Start* would start."""
@@ -178,7 +185,13 @@ class Train(QWidget):
             self.chosen_mode, self.minutes.value(), learns, checks, None if begin is None else begin.path
         )
         width = {"sigma_mm": self._desk.tools.sigma_mm}
-        return config.model_copy(update={"clicks": config.clicks.model_copy(update=width)})
+        structure = {"structure": self.structure.currentData()}
+        return config.model_copy(
+            update={
+                "clicks": config.clicks.model_copy(update=width),
+                "shape": config.shape.model_copy(update=structure),
+            }
+        )
 
     def learn_from_all(self) -> None:
         """Start to learn from all scans that are not kept for the test, from scratch and for the time that is set."""
@@ -204,7 +217,15 @@ class Train(QWidget):
     def _project_changed(self) -> None:
         self.picker.forget()
         self.begin.forget()
+        self._list_structures()
         self._list_cases()
+
+    def _list_structures(self) -> None:
+        self.structure.blockSignals(True)
+        self.structure.clear()
+        for number, each in enumerate(self._desk.project.classes if self._desk.project else ()):
+            self.structure.addItem(swatch(class_colour(number)), each.name, each.name)
+        self.structure.blockSignals(False)
 
     def _device_changed(self) -> None:
         if self._desk.device.startswith("GPU") and self.advanced.preset.value == "tiny":
@@ -226,6 +247,9 @@ class Train(QWidget):
         begin = self.begin.row
         self.advanced.show_for(self.chosen_mode, None if begin is None else begin.mode)
         self.about.setText(self.chosen_mode.about)
+        choosing = self.chosen_mode.task == "shape" and self.structure.count() > 1
+        for widget in (self.structure, self._rows.labelForField(self.structure)):
+            widget.setVisible(choosing)
         self.triplet.setVisible(not self.chosen_mode.needs_labels)
         self.triplet.show_triplet(runs.triplet, runs.feed.name if runs.feed else "")
         self._refresh_report()
@@ -235,7 +259,8 @@ class Train(QWidget):
     @property
     def possible(self) -> bool:
         """Whether the form says all that a run needs."""
-        return bool(self.chosen()[0]) and (self.begin.has_restoration or not self.chosen_mode.needs_start)
+        enough = len(self.chosen()[0]) >= self.chosen_mode.least
+        return enough and (self.begin.has_restoration or not self.chosen_mode.needs_start)
 
     def _refresh_sentence(self) -> None:
         runs, project = self._desk.runs, self._desk.project
@@ -252,9 +277,11 @@ class Train(QWidget):
             row = self.begin.row
             begin = "" if row is None else start_sentence(row.name, row.task, row.patients, row.dice)
             device = device_text(self._desk.device, threads())
-            minutes = self.minutes.value()
+            minutes, classes = self.minutes.value(), project.classes
+            if self.chosen_mode.task == "shape":
+                classes = [each for each in classes if each.name == self.structure.currentData()]
             self.sentence.setText(
-                training_sentence(self.chosen_mode, project.classes, len(learns), len(checks), minutes, device, begin)
+                training_sentence(self.chosen_mode, classes, len(learns), len(checks), minutes, device, begin)
             )
 
     def _refresh_report(self) -> None:
@@ -270,9 +297,9 @@ class Train(QWidget):
             "Starting…" if runs.starting else f"Training {run_number(runs.feed.name)}" if runs.live else "Start"
         )
         paused = runs.live and runs.feed.state == "paused"
-        for part in (self.mode, self.minutes, self.picker, self.folded):
+        for part in (self.mode, self.structure, self.minutes, self.picker, self.folded):
             part.setEnabled(not runs.live)
-        self.adapt.setEnabled(self.possible and self.chosen_mode.needs_labels and self.start.isEnabled())
+        self.adapt.setEnabled(self.possible and self.chosen_mode.segments and self.start.isEnabled())
         self.begin.setEnabled(not runs.live and self.begin.count() > 0)
         self.pause.setText("Continue" if paused else "Pause")
         for button in (self.pause, self.stop):

@@ -26,6 +26,26 @@ def dice_number(value: float | None, digits: int = 3) -> str:
     return NOT_AVAILABLE if value is None else f"{value:.{digits}f}"
 
 
+def mm_number(value: float | None) -> str:
+    """Write a length as ``0.43 mm``, ``n/a`` where there is none."""
+    return NOT_AVAILABLE if value is None else f"{value:.2f} mm"
+
+
+def mode_text(number: int, share: float) -> str:
+    """Name a mode of variation, ``Mode 1 · 43 % of variance``."""
+    return f"Mode {number} · {100 * share:.0f} % of variance"
+
+
+def deviations_text(deviations: float) -> str:
+    """Write a place along a mode, ``+2.0 σ``."""
+    return f"{deviations:+.1f} σ" if deviations else "0.0 σ"
+
+
+def distance_text(mean_mm: float, largest_mm: float) -> str:
+    """Say how far a predicted surface is from the user's, ``0.43 mm from your mask (largest 1.9 mm)``."""
+    return f"{mm_number(mean_mm)} from your mask (largest {largest_mm:.1f} mm)"
+
+
 def change_number(value: float) -> str:
     """Write a change of Dice with its sign; what rounds to nothing is ``+0.000``."""
     return f"{value:+z.3f}"
@@ -142,7 +162,8 @@ def training_sentence(
     if not mode.needs_labels:
         text = f"learn what {counted(train, 'scan')} look like by restoring distorted pieces; no labels needed"
     else:
-        goal = f"learn {what}" if mode.task == "segmentation" else f"learn to turn clicks into {what}"
+        goals = {"segmentation": f"learn {what}", "shape": f"learn the shape of {what}"}
+        goal = goals.get(mode.task, f"learn to turn clicks into {what}")
         checked = f"checked on {counted(validation, 'other', 'others')}" if validation else "without a check on others"
         text = f"{goal} from {counted(train, 'patient')}, {checked}"
     text = f"start from {start}, then {text}" if start else text
@@ -170,7 +191,13 @@ def nothing_to_start(mode: Mode, completed: int, has_restoration: bool) -> str:
             "This mode starts from what all scans teach, and no run has learned that yet. "
             "Press “Learn from all scans” in the Patients tab first."
         )
-    return "Tick at least one labelled patient to train on."
+    if completed < mode.least:
+        return (
+            f"Shapes are learned from at least {mode.least} labelled patients, and so far {completed} "
+            f"{'is' if completed == 1 else 'are'} labelled completely: label more in the Annotate tab."
+        )
+    wanted = "one labelled patient" if mode.least == 1 else f"{mode.least} labelled patients"
+    return f"Tick at least {wanted} to train on."
 
 
 def change_sentence(before: str, after: str, interval: Interval | None) -> str:

@@ -106,6 +106,8 @@ class Weights:
         Mean validation Dice.
     sha256 : str
         Of the file they were read from.
+    mm : float or None
+        Mean surface distance on the validation cases, of task ``shape``.
     """
 
     tensors: dict[str, Tensor]
@@ -114,6 +116,7 @@ class Weights:
     step: int
     dice: float | None
     sha256: str
+    mm: float | None = None
 
 
 def load_weights(run_dir: Path) -> Weights:
@@ -128,7 +131,7 @@ def load_weights(run_dir: Path) -> Weights:
     state = checkpoint.state
     plan, config = Plan.model_validate(state["plan"]), RunConfig.model_validate(state["config"])
     sha256 = checkpoint.sha256["average"]
-    return Weights(checkpoint.tensors["average"], plan, config, state["step"], state["dice"], sha256)
+    return Weights(checkpoint.tensors["average"], plan, config, state["step"], state["dice"], sha256, state.get("mm"))
 
 
 def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
@@ -146,6 +149,11 @@ def load_trained(run_dir: Path, device: str = "auto") -> TrainedModel:
         raise UserError(
             f"{run_dir.name} has learned to restore images and knows no structure yet; nothing was changed; "
             "start a training from it (--init) and use that"
+        )
+    if weights.plan.heads is not None:
+        raise UserError(
+            f"{run_dir.name} has learned shapes, which are predicted with progseg shape predict; nothing was changed; "
+            "choose a run that segments"
         )
     network = build_network(weights.plan, seed=0)
     network.load_state_dict(weights.tensors)

@@ -7,9 +7,11 @@ from monai.networks.nets.basic_unet import BasicUNet
 from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
-from ..data.plan import Plan
+from ..data.plan import Plan, ShapeHeads
+from .backbones import BaseBackbone, UnetBackbone
 from .deeplab import Deeplab, Norm
 from .norm import PatientInstanceNorm, replace_instance_norms
+from .shape import ShapeNetwork
 from .transformers import swin_unetr, unetr
 
 
@@ -29,7 +31,7 @@ def build_network(plan: Plan, *, seed: int) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _ARCHITECTURES[plan.architecture](plan)
+        network = _ARCHITECTURES[plan.architecture](plan) if plan.heads is None else _shape(plan, plan.heads)
         replace_instance_norms(network)
     if plan.input_channels > 1:
         _read_the_image_alone(network, plan.input_channels)
@@ -60,7 +62,14 @@ def _basic_unet(plan: Plan) -> nn.Module:
     )
 
 
-def _dynunet(plan: Plan) -> nn.Module:
+def _shape(plan: Plan, heads: ShapeHeads) -> nn.Module:
+    """Build the network of task ``shape``; its decoders are still to become the mean and modes of a shape model."""
+    return ShapeNetwork(
+        BaseBackbone(plan.patch) if heads.backbone == "base" else UnetBackbone(_dynunet(plan), plan.widths[-1]), heads
+    )
+
+
+def _dynunet(plan: Plan) -> DynUNet:
     strides = [(1,) * plan.dims, *plan.strides]
     return DynUNet(
         spatial_dims=plan.dims,

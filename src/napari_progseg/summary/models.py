@@ -15,7 +15,7 @@ from ..storage.atomic import read_json
 from ..studies.history import history_of
 from ..studies.rows import Point
 from ..training.config import RunConfig
-from ..training.run import PLAN
+from ..training.material import PLAN
 from ..training.starts import config_of
 from ..training.watch import RunStatus, status
 

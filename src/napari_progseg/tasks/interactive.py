@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.plan import Plan
+from ..data.sampler import Batch
 from ..guidance.bend import bent
 from ..guidance.maps import ClickTensor, click_maps
 from ..guidance.simulate import SimulatedClicks, draw_click_counts, first_clicks, next_clicks
@@ -38,19 +39,19 @@ class Interactive:
     dice: bool = True
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
+        self, batch: Batch, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Targets]:
         """Simulate the clicks of a batch; the network is left in training mode."""
-        masks = masks_of(labels, len(self.plan.classes))
+        masks = masks_of(batch.labels, len(self.plan.classes))
         rounds = self._draw(masks, progress, generator)
-        rows = torch.arange(len(images), device=images.device)
+        rows = torch.arange(len(batch.images), device=batch.images.device)
         former = self._wanted(masks[rows, rounds.chosen], rounds.bent, generator)
         wanted = former * ~rounds.background.view(-1, *[1] * (former.ndim - 1))
         network.eval()
         with torch.no_grad():
-            clicks, previous = self._clicks(images, former > 0, wanted > 0, rounds, network, generator)
+            clicks, previous = self._clicks(batch.images, former > 0, wanted > 0, rounds, network, generator)
         learn(network)
-        return self._inputs(images, clicks, previous), self._targets(masks, wanted, rounds, seen_of(labels))
+        return self._inputs(batch.images, clicks, previous), self._targets(masks, wanted, rounds, seen_of(batch.labels))
 
     def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         """Compare logits (B, classes, *patch) with the targets."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..data.sampler import Batch
 from ..restoration import Distorted, apply, draw
 from ..training.config import RestorationConfig
 
@@ -21,10 +22,10 @@ class Restoration:
     settings: RestorationConfig
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
+        self, batch: Batch, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Distorted]:
         """Distort images (B, 1, *patch); the labels are not looked at."""
-        distorted = apply(images, draw(self.settings, len(images), images.shape[2:], generator))
+        distorted = apply(batch.images, draw(self.settings, len(batch.images), batch.images.shape[2:], generator))
         return distorted.images, distorted
 
     def loss(self, logits: Tensor, targets: Distorted) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data.augment import IGNORED
+from ..data.sampler import Batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +50,11 @@ class Segmentation:
     dice: bool = True
 
     def prepare(
-        self, images: Tensor, labels: Tensor, network: nn.Module, progress: float, generator: torch.Generator
+        self, batch: Batch, network: nn.Module, progress: float, generator: torch.Generator
     ) -> tuple[Tensor, Targets]:
         """Return the images and one mask a class."""
-        masks = masks_of(labels, self.classes)
-        return images, Targets(masks, masks.new_ones(masks.shape[:2]), seen_of(labels))
+        masks = masks_of(batch.labels, self.classes)
+        return batch.images, Targets(masks, masks.new_ones(masks.shape[:2]), seen_of(batch.labels))
 
     def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         """Compare logits (B, classes, *patch) with the targets."""

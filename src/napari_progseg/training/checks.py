@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from ..data.plan import Plan
 from ..errors import UserError
 from ..evaluation.metrics import mean_dice
@@ -16,10 +18,15 @@ from ..inference.evaluate import class_dice, evaluate_case
 from ..inference.model import TrainedModel
 from ..inference.predict import predict_volume
 from ..inference.restored import restored_slice
+from ..inference.shape_evaluation import labelled_surface
+from ..inference.shapes import TrainedShapes, predict_shape
 from ..project import Project
+from ..shape.distances import surface_distance
+from ..shape.mesh import Mesh
+from ..shape.model import ShapeModel
 from ..volume import LabelMap, Volume
 from .config import RunConfig
-from .events import Event, Previewed, Restored, Said, Validated
+from .events import DicePerCase, Event, Previewed, Restored, Said, Validated
 from .fit import Trainee
 from .keeper import CheckpointKeeper, PreviewWriter
 
@@ -30,9 +37,17 @@ _REMEMBERED_VOXELS = 100_000_000
 class Validator:
     """Validates at planned points of a run, and always at its end; its events follow the step they belong to."""
 
-    def __init__(self, project: Project, plan: Plan, config: RunConfig, keeper: CheckpointKeeper) -> None:
+    def __init__(
+        self,
+        project: Project,
+        plan: Plan,
+        config: RunConfig,
+        keeper: CheckpointKeeper,
+        shapes: ShapeModel | None = None,
+    ) -> None:
         self._cases = remembered(project_cases(project, config.validation if plan.classes else ()))
-        self._plan, self._config, self._keeper = plan, config, keeper
+        self._plan, self._config, self._keeper, self._shapes = plan, config, keeper, shapes
+        self._surfaces: dict[str, Mesh] = {}
         self._done = 0
         self._spent = 0.0
 
@@ -42,14 +57,21 @@ class Validator:
             return
         self._done = int(progress * self._config.validate_on.times)
         began = time.monotonic()
-        scores = self._scores(model_of(trainee, self._plan, self._config))
+        scores: DicePerCase = {}
+        score: float | None
+        surfaces: dict[str, float] = {}
+        if self._shapes is not None:
+            surfaces = self._distances(shapes_of(trainee, self._plan, self._config, self._shapes))
+            score = sum(surfaces.values()) / len(surfaces)
+        else:
+            scores = self._scores(model_of(trainee, self._plan, self._config))
+            score = mean_dice(scores)
         took = time.monotonic() - began
         self._spent += took
-        mean = mean_dice(scores)
-        best = mean is not None and (self._keeper.best is None or mean > self._keeper.best)
-        saved = self._keeper.save(trainee, seconds, mean) if best else None
-        clicks = self._clicks
-        yield Validated(trainee.step, progress, seconds, mean, scores, saved is not None, clicks, took)
+        saved = self._keeper.save(trainee, seconds, score) if self._keeper.improves(score) else None
+        dice, mm = (score, None) if self._shapes is None else (None, score)
+        best = saved is not None
+        yield Validated(trainee.step, progress, seconds, dice, scores, best, self._clicks, took, mm, surfaces)
         if saved is not None:
             yield saved
 
@@ -67,12 +89,31 @@ class Validator:
         count = self._clicks
         return {case.id: evaluate_case(model, case, (count,)).dice[count] for case in self._cases}
 
+    def _distances(self, trained: TrainedShapes) -> dict[str, float]:
+        """Return the mean distance of every case's predicted surface from the labelled one, mm."""
+        structure = self._plan.classes[0]
+        found = {}
+        for case in self._cases:
+            if case.id not in self._surfaces:
+                self._surfaces[case.id] = labelled_surface(case.labels(), structure, case.id)[0]
+            predicted = predict_shape(trained, case.volume()).surface
+            found[case.id] = surface_distance(predicted, self._surfaces[case.id]).mean_mm
+        return found
+
 
 class Previewer:
     """Predicts the case on screen, at most a twentieth of the time."""
 
-    def __init__(self, project: Project, plan: Plan, config: RunConfig, writer: PreviewWriter) -> None:
+    def __init__(
+        self,
+        project: Project,
+        plan: Plan,
+        config: RunConfig,
+        writer: PreviewWriter,
+        shapes: ShapeModel | None = None,
+    ) -> None:
         self._project, self._plan, self._config, self._writer = project, plan, config, writer
+        self._shapes = shapes
         self._next = 0.0
         self._shown: tuple[Any, int] | None = None
         self._broken: set[str] = set()
@@ -93,14 +134,28 @@ class Previewer:
             self._broken.add(case)
             return Said(f"no preview of case {case}: {error}")
         model = model_of(trainee, self._plan, self._config)
-        shown = (
-            self._segmented(model, case, volume, reference)
-            if self._plan.classes
-            else self._restored(model, case, volume, asked.get("z"))
-        )
+        shown: Previewed | Restored | None
+        if self._shapes is not None:
+            shown = self._shaped(trainee, case, volume, reference)
+        elif self._plan.classes:
+            shown = self._segmented(model, case, volume, reference)
+        else:
+            shown = self._restored(model, case, volume, asked.get("z"))
         self._shown = (asked, trainee.step)
         self._next = time.monotonic() + (time.monotonic() - began) / _PREVIEW_SHARE
         return shown
+
+    def _shaped(self, trainee: Trainee, case: str, volume: Volume, reference: LabelMap | None) -> Previewed | None:
+        """Show the mask that a shape network says beside the shape; the base backbone says none."""
+        assert self._shapes is not None, "a shape network has a shape model"
+        mask = predict_shape(shapes_of(trainee, self._plan, self._config, self._shapes), volume).mask
+        if mask is None:
+            return None
+        structure = self._plan.classes[0]
+        labels = mask.astype(np.uint16) * np.uint16(structure.value)
+        dice = {} if reference is None else class_dice(labels, reference.labels, self._plan.classes)
+        path = self._writer.write(case, trainee.step, labels=labels)
+        return Previewed(trainee.step, self._writer.sequence, case, path, dice)
 
     def _segmented(self, model: TrainedModel, case: str, volume: Volume, reference: LabelMap | None) -> Previewed:
         labels = predict_volume(model, volume)
@@ -122,6 +177,12 @@ def model_of(trainee: Trainee, plan: Plan, config: RunConfig) -> TrainedModel:
     """Look at the averaged weights as a trained model; nothing is copied."""
     device = next(trainee.average.parameters()).device
     return TrainedModel(trainee.average, plan, config, device, config.name, trainee.step, None)
+
+
+def shapes_of(trainee: Trainee, plan: Plan, config: RunConfig, model: ShapeModel) -> TrainedShapes:
+    """Look at the averaged weights of a shape network as a trained model; nothing is copied."""
+    device = next(trainee.average.parameters()).device
+    return TrainedShapes(trainee.average, plan, config, model, device, config.name, trainee.step)
 
 
 def remembered(cases: Sequence[ReferenceCase]) -> tuple[ReferenceCase, ...]:

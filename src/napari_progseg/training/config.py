@@ -8,14 +8,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import UserError
+from .presets import PRESETS, PROGRESSIVE, RESTORATION, SHAPE
 
-Task = Literal["segmentation", "restoration", "interactive"]
+Task = Literal["segmentation", "restoration", "interactive", "shape"]
 PresetName = Literal["paper", "transfer-paper", "default", "tiny", "progressive"]
 Size = Literal["default", "tiny"]
 Metric = Literal["mse", "psnr", "ssim", "uqi"]
 SampleChoice = Literal["all", "pdl", "pdl-dissimilar", "random"]
 PatchChoice = Literal["constant", "efficiency", "performance", "random"]
 FreezeChoice = Literal["none", "encoder", "last_k", "head"]
+ScaleChoice = Literal["stagewise", "joint", "single"]
 
 
 class Section(BaseModel):
@@ -139,6 +141,36 @@ class RestorationConfig(Section):
     loss: Literal["l1", "mse"] = "l1"
 
 
+class ShapeConfig(Section):
+    """From image to shape, scale by scale (Progressive DeepSSM; algorithms 5)."""
+
+    structure: str | None = Field(None, description="class whose shape is learned; None: the only one")
+    backbone: Literal["unet", "base"] = Field("unet", description="U-Net with a mask head, or DeepSSM's convolutions")
+    scales: tuple[int, ...] = Field((64, 128, 256, 512), min_length=1, description="points of each scale")
+    schedule: ScaleChoice = Field("stagewise", description="scales one after the other, at once, or the finest alone")
+    supervision: Literal["deep", "shallow"] = Field("deep", description="the loss reads all scales so far, or one")
+    previous: Literal["latent", "points"] = Field("latent", description="what a scale is told of the one before")
+    detach_previous: bool = Field(False, description="let no gradient pass from a scale to the one before")
+    variance: float = Field(0.95, gt=0, le=1, description="share of the variance that the modes of a scale keep")
+    modes: int | None = Field(None, ge=1, description="number of modes, instead of `variance`")
+    release: float = Field(0.8, ge=0, le=1, description="share of the run in which decoders stay mean and modes")
+    loss: Literal["mse", "focal"] = "mse"
+    sharpness: float = Field(10.0, gt=0, description="focal loss: how sharply small errors are left out")
+    tolerated: float = Field(1.32, ge=0, description="focal loss: errors below count little, in standard deviations")
+    mask: float = Field(1.0, ge=0, description="weight of the mask head's loss (unet)")
+    latent: float = Field(0.1, ge=0, description="weight of the loss on scores and pose")
+    warped: float = Field(0.8, ge=0, le=1, description="share of samples warped to a shape and a pose that are drawn")
+    sampling: Literal["kde", "gaussian", "mixture"] = Field("kde", description="how the drawn shapes spread")
+    model: str | None = Field(None, description="file of a shape model; None: built from the training cases")
+    reflect: bool = Field(False, description="mirror a case left to right where that registers better")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> ShapeConfig:
+        if list(self.scales) != sorted(set(self.scales)) or self.scales[0] < 8:
+            raise ValueError(f"shape.scales {self.scales} must rise from 8 points or more")
+        return self
+
+
 class StartConfig(Section):
     """How a run treats the weights it takes from `init`."""
 
@@ -173,7 +205,7 @@ class RunConfig(Section):
 
     Parameters
     ----------
-    task : {"segmentation", "restoration", "interactive"}
+    task : {"segmentation", "restoration", "interactive", "shape"}
         What the network learns.
     name : str
         Name of the run folder after its number.
@@ -200,6 +232,7 @@ class RunConfig(Section):
     augment: AugmentConfig = AugmentConfig()
     clicks: ClickConfig = ClickConfig()
     restoration: RestorationConfig = RestorationConfig()
+    shape: ShapeConfig = ShapeConfig()
     start: StartConfig = StartConfig()
     budget: BudgetConfig
     validate_on: ValidationConfig = ValidationConfig()
@@ -218,82 +251,29 @@ class RunConfig(Section):
             raise ValueError(f"patches.size {self.patches.size} does not fit model.dims {self.model.dims}")
         if self.patches.without_repetition and self.model.dims == 3:
             raise ValueError("patches.without_repetition draws slices and needs model.dims = 2")
+        if self.task == "shape":
+            self._possible_shape()
         return self
 
-
-# What each preset changes; the rest stands above. "paper" is algorithms 4.1, word for word where the paper is explicit.
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "paper": {
-        "model": {"architecture": "basic_unet", "dims": 2, "width": 64, "max_width": 1024, "levels": 4, "norm": "none"},
-        "data": {"window": (-1024.0, 3000.0)},
-        "patches": {"size": (96, 96), "batch": 32, "foreground": 0.0, "without_repetition": True},
-        "optimiser": {
-            "name": "adam",
-            "rate": 1e-5,
-            "warmup": 0.0,
-            "power": 0.0,
-            "weight_decay": 0.0,
-            "clip": None,
-            "average": 0.0,
-            "loss": "ce",
-        },
-        "augment": {"enabled": False},
-        "clicks": {
-            "sigma_voxels": 2.0,
-            "combine": "sum",
-            "none": 0.0,
-            "after": 0.0,
-            "previous_mask": False,
-            "bent": 0.0,
-            "min_component": 0,
-        },
-    },
-    "transfer-paper": {
-        "model": {"architecture": "deeplab", "dims": 2, "width": 64, "norm": "batch", "blocks": (3, 4, 23, 3)},
-        "data": {"window": (-1024.0, 3000.0)},
-        "patches": {"size": (417, 417), "batch": 1, "foreground": 0.0},
-        "optimiser": {
-            "name": "sgd",
-            "rate": 2.5e-4,
-            "power": 0.9,
-            "warmup": 0.0,
-            "weight_decay": 5e-4,
-            "momentum": 0.9,
-            "nesterov": False,
-            "clip": None,
-            "average": 0.0,
-            "loss": "ce",
-        },
-        "augment": {
-            "rotation_degrees": 10.0,
-            "scales": (0.5, 0.75, 1.0, 1.25, 1.5),
-            "shift": 0.0,
-            "elastic": 0.0,
-            "intensity": 0.0,
-            "outside": "ignore",
-        },
-    },
-    "default": {
-        "model": {"width": 32, "levels": 5},
-        "patches": {"voxels": 128**3, "batch": 32, "batch_voxels": 2 * 128**3},
-        "optimiser": {"rate": 1e-3, "average": 0.999},
-    },
-    "tiny": {
-        "model": {"width": 16, "max_width": 128, "levels": 3},
-        "patches": {"voxels": 48 * 64 * 48, "batch": 32, "batch_voxels": 8 * 96 * 96},
-    },
-}
-
-
-# what preset "progressive" adds to the sizes of "default" or "tiny"
-_PROGRESSIVE: dict[str, dict[str, Any]] = {
-    "clicks": {"previous_mask": True},
-    "samples": {"schedule": "pdl"},
-    "patches": {"schedule": "efficiency"},
-}
-# what task "restoration" changes: the distortions are augmentation enough, as in the paper, and what is to be restored
-# is the image as it was scanned
-_RESTORATION: dict[str, dict[str, Any]] = {"augment": {"enabled": False}}
+    def _possible_shape(self) -> None:
+        """Refuse what would part an image from its points, or show a part of it only (algorithms 6)."""
+        augment = self.augment
+        wrong = {
+            f"preset {self.preset}": self.preset not in ("default", "tiny"),
+            "model.dims = 2": self.model.dims == 2,
+            f"model.architecture {self.model.architecture}": self.model.architecture != "dynunet",
+            f"patches.schedule {self.patches.schedule}": self.patches.schedule != "constant",
+            "patches.without_repetition": self.patches.without_repetition,
+            "init with shape.backbone base": self.init is not None and self.shape.backbone == "base",
+            "freeze.policy": self.freeze.policy != "none",
+            "augment.mirror": augment.mirror,
+            "augment.scales": augment.scales is not None,
+            "augment.rotation_degrees, scale, shift or elastic": any(
+                (augment.rotation_degrees, augment.scale, augment.shift, augment.elastic)
+            ),
+        }
+        if found := next((name for name, is_so in wrong.items() if is_so), None):
+            raise ValueError(f"task shape reads whole volumes, which it warps itself, and cannot have {found}")
 
 
 def preset_config(preset: PresetName, task: Task, /, *, size: Size = "tiny", **fields: Any) -> RunConfig:
@@ -306,16 +286,18 @@ def preset_config(preset: PresetName, task: Task, /, *, size: Size = "tiny", **f
         ``default`` what suits a GPU today, ``tiny`` what trains usefully on two CPU cores in minutes; ``progressive``
         is interactive training with the previous mask that begins with a restoration run, at the `size` of ``default``
         or ``tiny``.
-    task : {"segmentation", "restoration", "interactive"}
+    task : {"segmentation", "restoration", "interactive", "shape"}
         What the network learns.
     **fields
         Further fields of `RunConfig`; ``budget`` is required.
     """
     sections = PRESETS[size if preset == "progressive" else preset]
     if preset == "progressive":
-        sections = _with(sections, _PROGRESSIVE)
+        sections = _with(sections, PROGRESSIVE)
     if task == "restoration":
-        sections = _with(sections, _RESTORATION)
+        sections = _with(sections, RESTORATION)
+    if task == "shape" and preset in SHAPE:
+        sections = _with(sections, SHAPE[preset])
     return _checked({"task": task, "preset": preset, **sections, **fields})
 
 

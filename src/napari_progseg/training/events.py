@@ -60,7 +60,9 @@ class StepDone:
 class Validated:
     """Validation Dice per case and class; None stands for n/a (empty against empty).
 
-    `seconds` is the clock of the run before this validation, which `took` so many seconds more.
+    `seconds` is the clock of the run before this validation, which `took` so many seconds more. A run of task ``shape``
+    has distances in the place of Dice: `surfaces` holds the mean distance between predicted and labelled surface per
+    case, in mm, and `mean_mm` their mean; smaller is better.
     """
 
     step: int
@@ -71,6 +73,8 @@ class Validated:
     best: bool
     clicks: int = 0
     took: float = 0.0
+    mean_mm: float | None = None
+    surfaces: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,7 @@ class Finished:
     seconds: float
     reason: str
     best_dice: float | None
+    best_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -183,9 +183,9 @@ def _backward(
     """Draw the batch of a step, leave its gradients in the network, and return its loss."""
     device = next(trainee.network.parameters()).device
     batch = sampler.draw(stage, trainee.step, config.seed)
-    images, labels = _changed(batch, stage.patch, plan, config, trainee.step, device)
+    batch = _changed(batch, stage.patch, plan, config, trainee.step, device)
     generator = _generator(config.seed, trainee.step, _TASK)
-    inputs, targets = task.prepare(images, labels, trainee.network, progress, generator)
+    inputs, targets = task.prepare(batch, trainee.network, progress, generator)
     loss = task.loss(forward(trainee.network, inputs), targets)
     trainee.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -208,17 +208,17 @@ def _if_memory_allows(
     return None
 
 
-def _changed(
-    batch: Batch, patch: Patch, plan: Plan, config: RunConfig, step: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    images, labels = batch.images.to(device), batch.labels.to(device)
+def _changed(batch: Batch, patch: Patch, plan: Plan, config: RunConfig, step: int, device: torch.device) -> Batch:
+    """Bring a batch to the device and change it at random."""
+    batch = replace(batch, images=batch.images.to(device), labels=batch.labels.to(device))
     if not config.augment.enabled:
-        return images, labels
+        return batch
     generator = _generator(config.seed, step, _AUGMENT)
     spacing = plan.spacing_zyx_mm[-plan.dims :]
     beyond = IGNORED if config.augment.outside == "ignore" else 0
-    changes = augment.draw(config.augment, len(images), patch, spacing, generator)
-    return augment.apply(images, labels, changes, patch, beyond)
+    changes = augment.draw(config.augment, len(batch.images), patch, spacing, generator)
+    images, labels = augment.apply(batch.images, batch.labels, changes, patch, beyond)
+    return replace(batch, images=images, labels=labels)
 
 
 def _generator(seed: int, step: int, purpose: int) -> torch.Generator:

@@ -99,6 +99,8 @@ class CheckpointKeeper:
         self._run_dir = run_dir
         self._folder = run_dir / "checkpoints"
         self._documents = {"plan": plan.model_dump(mode="json"), "config": config.model_dump(mode="json")}
+        # distances are better the smaller they are
+        self.measure = "mm" if plan.heads is not None else "dice"
         self.best: float | None = None
         self._best_name = ""
         self._saved = time.monotonic()
@@ -109,19 +111,26 @@ class CheckpointKeeper:
         """Seconds since the last checkpoint."""
         return time.monotonic() - self._saved
 
-    def save(self, trainee: Trainee, seconds: float, dice: float | None = None) -> Checkpointed | None:
+    def improves(self, score: float | None) -> bool:
+        """Say whether a validation's score (Dice; of shapes mm) is better than all before."""
+        if score is None or self.best is None:
+            return score is not None
+        return score < self.best if self.measure == "mm" else score > self.best
+
+    def save(self, trainee: Trainee, seconds: float, score: float | None = None) -> Checkpointed | None:
         """Write a checkpoint; None if nothing is new, or if the weights are no longer numbers."""
-        improved = dice is not None and (self.best is None or dice > self.best)
+        improved = self.improves(score)
         if (trainee.step == self._saved_step and not improved) or not _is_finite(trainee.network):
             return None
         name = f"step-{trainee.step:06d}"
         if improved:
-            self.best, self._best_name = dice, name
+            self.best, self._best_name = score, name
         state = {
             "step": trainee.step,
             "samples": trainee.samples,
             "seconds": seconds,
-            "dice": dice,
+            "dice": None,
+            self.measure: score,
             "best": self.best,
             "best_name": self._best_name,
             "carried": trainee.carried,
@@ -130,7 +139,7 @@ class CheckpointKeeper:
         }
         save_checkpoint(self._folder / name, _tensors(trainee), state)
         if improved:
-            write_json(self._folder / "best.json", {"checkpoint": name, "dice": dice})
+            write_json(self._folder / "best.json", {"checkpoint": name, "dice": None, self.measure: score})
         write_json(self._folder / "last.json", {"checkpoint": name})
         # damaged checkpoints of later steps must not push out this one
         prune(self._folder, _KEPT_CHECKPOINTS, {self._best_name, name})

@@ -37,10 +37,12 @@ class MemoryLimit:
         What the network divides each axis of a patch by.
     file : Path or None
         Remembers the limit, so that a resumed run takes the steps that it would have taken.
+    whole : bool
+        Patches are whole volumes, of which none may be cut.
     """
 
-    def __init__(self, divisor: Sequence[int], file: Path | None = None) -> None:
-        self._divisor, self._file = tuple(divisor), file
+    def __init__(self, divisor: Sequence[int], file: Path | None = None, *, whole: bool = False) -> None:
+        self._divisor, self._file, self._whole = tuple(divisor), file, whole
         known = read_json(file) if file is not None and file.exists() else []
         self.lowered = tuple(Lowered(**each) for each in known)
 
@@ -70,7 +72,9 @@ class MemoryLimit:
         UserError
             If one patch of the smallest size was too much.
         """
-        patch = stage.patch if stage.batch > 1 else smaller(stage.patch, self._divisor)
+        patch: Patch | None = stage.patch
+        if stage.batch == 1:
+            patch = None if self._whole else smaller(stage.patch, self._divisor)
         if patch is None:
             raise UserError(
                 f"the memory is not enough for one patch of {_size(stage.patch)} a step, the smallest this network "

@@ -14,12 +14,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from ..data.augment import IGNORED, MARGIN
-from ..data.sampler import PatchSampler
-from ..data.store import load_cases
 from ..errors import UserError
 from ..inference.model import choose_device
-from ..networks import build_network
 from ..networks.freeze import frozen
 from ..project import Project
 from ..schedules.course import Course
@@ -30,7 +26,8 @@ from .config import RunConfig
 from .course import patch_schedule
 from .events import StepDone
 from .fit import Clock, Trainee, fit
-from .run import plan_for, refuse_impossible
+from .material import material_of
+from .run import refuse_impossible
 from .starts import take_over
 
 # spread over the run, so that what changes while it goes on counts with its share; the first one warms up
@@ -85,16 +82,9 @@ def measured(project: Project, config: RunConfig) -> Cost:
     refuse_impossible(project, config)
     config = _shortened(config)
     device = choose_device(config.device)
-    plan = plan_for(project, config)
-    cases = load_cases(project, config.train[:_CUT], plan)
-    sampler = PatchSampler(
-        cases,
-        plan,
-        config.patches,
-        MARGIN if config.augment.enabled else 1.0,
-        IGNORED if config.augment.outside == "ignore" else 0,
-    )
-    network = build_network(plan, seed=config.seed)
+    material = material_of(project, config, cut=_CUT)
+    plan, sampler = material.plan, material.sampler
+    network = material.network(config.seed)
     if config.init is not None:
         take_over(project.runs_dir, network, plan, config)
         frozen(network, plan, config)
@@ -102,7 +92,16 @@ def measured(project: Project, config: RunConfig) -> Cost:
     course = Course(SampleSchedule.constant(sampler.units), patch_schedule(plan, config))
     prepared = time.perf_counter() - began
     with _peak_memory(device) as peak:
-        steps = fit(trainee, build_task(config, plan), sampler, course, plan, config, Clock(), lambda *_: iter(()))
+        steps = fit(
+            trainee,
+            build_task(config, plan, material.table),
+            sampler,
+            course,
+            plan,
+            config,
+            Clock(),
+            lambda *_: iter(()),
+        )
         seconds = [took for took, event in _timed(steps) if isinstance(event, StepDone)]
     return Cost(
         device=device.type,

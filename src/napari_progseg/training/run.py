@@ -13,13 +13,9 @@ from typing import Any
 import psutil
 import torch
 
-from ..data.augment import IGNORED, MARGIN
-from ..data.plan import Plan, facts_of, make_plan, refuse_contradictions
-from ..data.sampler import PatchSampler
-from ..data.store import load_cases
+from ..data.plan import refuse_contradictions
 from ..errors import UserError
 from ..inference.model import choose_device
-from ..networks import build_network
 from ..networks.freeze import frozen, learn_only
 from ..project import Project
 from ..storage.atomic import read_json, write_json
@@ -30,11 +26,13 @@ from .course import course_of, scheduled
 from .events import Continued, Event, Failed, Finished, Paused, Said, Started
 from .fit import Clock, Trainee, fit
 from .keeper import CheckpointKeeper, EventLog, PreviewWriter, sign_of_life
+from .material import Material, material_of, told_before
 from .memory import MEMORY, MemoryLimit
+from .shapes import refuse_impossible_shape
 from .starts import source_weights, take_over
 from .watch import CONFIG, beat, is_alive, read_request, request
 
-PLAN, LOG = "plan.json", "log.txt"
+LOG = "log.txt"
 _CHECKPOINT_SECONDS = 60.0
 _REQUEST_SECONDS = 0.25
 
@@ -74,6 +72,8 @@ def refuse_impossible(project: Project, config: RunConfig) -> None:
     for case in (*config.train, *config.validation):
         if project.case(case).label is None and config.task != "restoration":
             raise UserError(f"case {case} has no labels; nothing was started; label it or leave it out")
+    if config.task == "shape":
+        refuse_impossible_shape(project, config)
     if config.init is not None:
         refuse_contradictions(config, source_weights(project.runs_dir, config.init).plan)
 
@@ -153,28 +153,30 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     config = RunConfig.model_validate(read_json(run_dir / CONFIG))
     project = Project.open(run_dir.resolve().parents[1])
     device = choose_device(config.device)
-    plan = _plan(run_dir, project, config)
+    for text in told_before(config, run_dir):
+        yield from log.add(Said(text))
+    material = material_of(project, config, run_dir)
+    plan = material.plan
     keeper = CheckpointKeeper(run_dir, plan, config)
     clock = Clock()
-    trainee, clock.elapsed, said = _trainee(project, plan, config, keeper, device)
+    trainee, clock.elapsed, said = _trainee(project, material, config, keeper, device)
     log.step = trainee.step
     for text in said:
         yield from log.add(Said(text))
-    cases = load_cases(project, config.train, plan)
-    margin = MARGIN if config.augment.enabled else 1.0
-    sampler = PatchSampler(cases, plan, config.patches, margin, IGNORED if config.augment.outside == "ignore" else 0)
-    course, told = course_of(run_dir, cases, sampler.units, plan, config)
+    course, told = course_of(run_dir, material.cases, material.sampler.units, plan, config)
     for text in told:
         yield from log.add(Said(text))
-    validator = Validator(project, plan, config, keeper)
+    validator = Validator(project, plan, config, keeper, material.shapes)
     budget = config.budget
     yield from log.add(Started(trainee.step, plan.sentence, str(device), budget.steps, budget.minutes))
     if course.changes:
         yield from log.add(scheduled(course))
     clock.run()
-    limit = MemoryLimit(plan.divisor, run_dir / MEMORY)
-    events = fit(trainee, build_task(config, plan), sampler, course, plan, config, clock, validator, limit)
-    answers = _Answers(run_dir, log, keeper, Previewer(project, plan, config, PreviewWriter(run_dir)))
+    limit = MemoryLimit(plan.divisor, run_dir / MEMORY, whole=plan.heads is not None)
+    task = build_task(config, plan, material.table)
+    events = fit(trainee, task, material.sampler, course, plan, config, clock, validator, limit)
+    previewer = Previewer(project, plan, config, PreviewWriter(run_dir), material.shapes)
+    answers = _Answers(run_dir, log, keeper, previewer)
     stopped = False
     try:
         for event in events:
@@ -186,11 +188,13 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     finally:
         saved = keeper.save(trainee, clock.seconds)
     yield from log.add(saved) if saved else ()
-    yield from log.add(Finished(trainee.step, clock.seconds, "stopped" if stopped else "budget", keeper.best))
+    best = {f"best_{keeper.measure}": keeper.best}
+    reason = "stopped" if stopped else "budget"
+    yield from log.add(Finished(trainee.step, clock.seconds, reason, **{"best_dice": None, **best}))
 
 
 def _trainee(
-    project: Project, plan: Plan, config: RunConfig, keeper: CheckpointKeeper, device: torch.device
+    project: Project, material: Material, config: RunConfig, keeper: CheckpointKeeper, device: torch.device
 ) -> tuple[Trainee, float, list[str]]:
     """Go on from the newest checkpoint, or begin with fresh weights or those of the run `config.init`.
 
@@ -198,15 +202,15 @@ def _trainee(
     """
     found = keeper.newest()
     said = [f"{fault} (passed over)" for fault in found.damaged]
-    network = build_network(plan, seed=config.seed)
+    network = material.network(config.seed)
     carried: tuple[str, ...] = ()
     if found.checkpoint is not None:
         carried = tuple(found.checkpoint.state.get("carried", ()))
         learn_only(network, found.checkpoint.state.get("learning") or dict(network.named_parameters()))
     elif config.init is not None:
-        report = take_over(project.runs_dir, network, plan, config)
+        report = take_over(project.runs_dir, network, material.plan, config)
         carried = report.carried
-        said += [report.sentence, *frozen(network, plan, config)]
+        said += [report.sentence, *frozen(network, material.plan, config)]
     trainee = Trainee.new(network.to(device), config.optimiser, carried)
     seconds = 0.0 if found.checkpoint is None else keeper.restore(trainee, found.checkpoint)
     return trainee, seconds, said
@@ -248,26 +252,3 @@ class _Answers:
         clock.run()
         if not self.stopped:
             yield from self._log.add(Continued(trainee.step))
-
-
-def _plan(run_dir: Path, project: Project, config: RunConfig) -> Plan:
-    """Return the plan of the run, made at its first start."""
-    path = run_dir / PLAN
-    if path.exists():
-        return Plan.model_validate(read_json(path))
-    plan = plan_for(project, config)
-    write_json(path, plan.model_dump(mode="json"))
-    return plan
-
-
-def plan_for(project: Project, config: RunConfig) -> Plan:
-    """Look at the training cases and decide what the settings leave open."""
-    source = None if config.init is None else source_weights(project.runs_dir, config.init).plan
-    # restoration reads scans in any state, and labels that are not finished may be faulty
-    read = {case.id for case in project.completed} if config.task == "restoration" else set(config.train)
-    facts = []
-    for case in config.train:
-        volume = project.volume(case)
-        labels = project.labels(case) if case in read else None
-        facts.append(facts_of(case, volume, labels.labels if labels else None, project.case(case).modality))
-    return make_plan(facts, config, project.classes, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -11,6 +12,7 @@ from ..data.plan import Plan
 from ..errors import UserError
 from ..inference.model import Weights, load_weights
 from ..lineage import start_folder
+from ..networks.shape import ShapeNetwork
 from ..networks.surgery import CarryReport, carry_over
 from ..project import Project
 from ..storage.atomic import read_json
@@ -63,6 +65,14 @@ def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig)
     weights = source_weights(runs_dir, config.init)
     origin = f"{start_folder(runs_dir, config.init).name} ({weights.config.task}, step {weights.step})"
     keep_head = config.start.keep_head
-    loaded, report = carry_over(weights.tensors, weights.plan, network, plan, origin=origin, keep_head=keep_head)
-    network.load_state_dict(loaded)
-    return report
+    inner = network.unet if isinstance(network, ShapeNetwork) else network
+    loaded, report = carry_over(weights.tensors, weights.plan, inner, plan, origin=origin, keep_head=keep_head)
+    inner.load_state_dict(loaded)
+    return report if inner is network else _named_within(network, report)
+
+
+def _named_within(network: nn.Module, report: CarryReport) -> CarryReport:
+    """Name the tensors of the U-Net as the shape network around it does; all others are new."""
+    carried = tuple(f"backbone.unet.{name}" for name in report.carried)
+    new = tuple(name for name, _ in network.named_parameters() if name not in carried)
+    return replace(report, carried=carried, new=new)

@@ -1,0 +1,143 @@
+"""What reads the image for a shape network: DeepSSM's own convolutions, or a U-Net with a mask head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.nets.dynunet import DynUNet
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data.grid import SMALLEST_BASE
+from ..errors import UserError
+
+_FEATURES = 96
+_HIDDEN = 384
+# the bottleneck is pooled to so many cells along every axis
+_CELLS = 4
+# volume, centroid and second moments of the soft mask
+_MASK_MOMENTS = 10
+
+
+class BaseBackbone(nn.Module):
+    """DeepSSM's convolutions: 5x5x5 without padding, batch norm, PReLU; 384, then 96 features (algorithms 5.1).
+
+    Parameters
+    ----------
+    patch_zyx : tuple of int
+        Voxels of the image, each 60 or more; only images of this size are taken.
+
+    Raises
+    ------
+    UserError
+        If an axis is shorter.
+
+    Attributes
+    ----------
+    size : int
+        Number of features.
+    """
+
+    def __init__(self, patch_zyx: Sequence[int]) -> None:
+        super().__init__()
+        if min(patch_zyx) < SMALLEST_BASE:
+            size = "×".join(map(str, patch_zyx))
+            raise UserError(
+                f"the base backbone needs {SMALLEST_BASE} voxels along every axis and the image has {size}; "
+                "nothing was started; set shape.backbone=unet or a finer data.spacing"
+            )
+        widths = ((1, 12), None, (12, 24), (24, 48), None, (48, 96), (96, 192), None)
+        self.layers = nn.Sequential(*(nn.MaxPool3d(2) if each is None else _block(*each) for each in widths))
+        left = [(((n - 4) // 2 - 8) // 2 - 8) // 2 for n in patch_zyx]
+        self.features = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(192 * int(torch.tensor(left).prod()), _HIDDEN),
+            nn.PReLU(),
+            nn.Linear(_HIDDEN, _FEATURES),
+            nn.PReLU(),
+        )
+        self.apply(_xavier)
+        self.size = _FEATURES
+
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        """Turn images (B, 1, Z, Y, X) into features (B, 96); there is no mask."""
+        return self.features(self.layers(images)), None
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(before, after, 5), nn.BatchNorm3d(after), nn.PReLU())
+
+
+class UnetBackbone(nn.Module):
+    """A U-Net whose bottleneck, pooled over the image, gives the features, and whose head gives the mask.
+
+    Pooling keeps 4x4x4 cells, since one mean over the image does not say where something is; the moments of the soft
+    mask join them, and the features, too (our reading of "segmentation-guided"; algorithms 5.2).
+
+    Parameters
+    ----------
+    unet : DynUNet
+        With one output channel.
+    width : int
+        Channels of its bottleneck.
+
+    Attributes
+    ----------
+    size : int
+        Number of features.
+    """
+
+    def __init__(self, unet: DynUNet, width: int) -> None:
+        super().__init__()
+        self.unet = unet
+        self.features = nn.Sequential(
+            nn.Linear(width * _CELLS**3 + _MASK_MOMENTS, _HIDDEN), nn.PReLU(), nn.Linear(_HIDDEN, _FEATURES), nn.PReLU()
+        )
+        self.features.apply(_xavier)
+        self.size = _FEATURES + _MASK_MOMENTS
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn images (B, 1, Z, Y, X) into features (B, 106) and logits of the mask (B, 1, Z, Y, X)."""
+        bottom: list[Tensor] = []
+        handle = self.unet.bottleneck.register_forward_hook(lambda *given: bottom.append(given[2]))
+        try:
+            logits = self.unet(images)
+        finally:
+            handle.remove()
+        place = mask_moments(torch.sigmoid(logits.detach().float()))
+        features = self.features(torch.cat([_in_cells(bottom[0].float()), place], dim=1))
+        return torch.cat([features, place], dim=1), logits
+
+
+def _in_cells(values: Tensor) -> Tensor:
+    """Pool values (B, C, Z, Y, X), of any size, to (B, C times 64)."""
+    return functional.adaptive_avg_pool3d(values, _CELLS).flatten(1)
+
+
+def mask_moments(share: Tensor) -> Tensor:
+    """Return volume, centroid and second moments of a soft mask (B, 1, Z, Y, X) as (B, 10), each about 1 in size."""
+    total = share.sum((2, 3, 4))
+    mass = total.clamp(min=1e-3)
+    axes = _coordinates(share)
+    centre = [(share * at).sum((2, 3, 4)) / mass for at in axes]
+    off = [at - c[:, :, None, None, None] for at, c in zip(axes, centre, strict=True)]
+    second = [(share * off[a] * off[b]).sum((2, 3, 4)) / mass for a in range(3) for b in range(a, 3)]
+    volume = total / share[0].numel()
+    return torch.cat([4 * volume, *(4 * c for c in centre), *(8 * s for s in second)], dim=1)
+
+
+def _coordinates(values: Tensor) -> list[Tensor]:
+    """Return z, y and x from -1 to 1, each of a shape that multiplies `values`."""
+    found = []
+    for axis, n in enumerate(values.shape[2:]):
+        at = (2 * torch.arange(n, device=values.device, dtype=torch.float32) + 1) / n - 1
+        found.append(at.view([-1 if a == axis else 1 for a in range(3)]))
+    return found
+
+
+def _xavier(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv3d | nn.Linear):
+        nn.init.xavier_normal_(module.weight)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)
