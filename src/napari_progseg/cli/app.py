@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from ..errors import UserError
 from . import adapt as adapting
-from . import files, finish, machine, models, runs, study
+from . import files, finish, machine, models, runs, shape, study
 from . import forecast as forecasting
 from . import rank as ranking
 from . import suggest as suggesting
@@ -84,6 +84,7 @@ for command in (
     app.command()(command)
 app.command("next")(suggesting.suggest_next)
 
+app.add_typer(shape.app, name="shape")
 app.add_typer(study.app, name="study")
 
 

@@ -15,6 +15,7 @@ from .whichrun import Home, Run, chosen_run
 
 if TYPE_CHECKING:
     from ..inference.cases import ReferenceCase
+    from ..volume import LabelClass
 
 BAD_INPUT = 2
 _HELD_OUT = "held-out"
@@ -78,7 +79,7 @@ def evaluate(
     if json is None and cases != _HELD_OUT:
         raise UserError("say with --json where to write the result; nothing was evaluated")
     counts = _counts(clicks)
-    chosen = _chosen(folder, cases, images, labels, seed)
+    chosen = chosen_cases(folder, cases, images, labels, seed)
     with fraction_bar() as progress:
         report = evaluate_run(folder, chosen, clicks=counts, device=device, progress=progress).to_json()
     if cases == _HELD_OUT:
@@ -89,9 +90,21 @@ def evaluate(
     typer.echo(f"result: {json or folder / FILE}")
 
 
-def _chosen(
-    run: Path, cases: str | None, images: Path | None, labels: Path | None, seed: int
+def chosen_cases(
+    run: Path,
+    cases: str | None,
+    images: Path | None,
+    labels: Path | None,
+    seed: int,
+    classes: Sequence[LabelClass] | None = None,
 ) -> Sequence[ReferenceCase]:
+    """Return the cases to evaluate a run on: of its project, or of two folders.
+
+    Parameters
+    ----------
+    classes : sequence of LabelClass or None
+        What the labels of a folder mean; None asks the run's model.
+    """
     from ..data.splits import selection
     from ..inference.cases import folder_cases, project_cases
     from ..inference.measured import held_out
@@ -106,7 +119,7 @@ def _chosen(
         choice = cases if cases == "test" else selection(cases, known)
         return project_cases(project, project.test_cases(choice, seed))
     if cases is None and images is not None and labels is not None:
-        return folder_cases(images, labels, load_trained(run, "cpu").classes)
+        return folder_cases(images, labels, load_trained(run, "cpu").classes if classes is None else classes)
     raise UserError("say what to evaluate on: --cases, or --images with --labels; nothing was evaluated")
 
 

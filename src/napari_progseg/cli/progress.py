@@ -12,7 +12,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from ..training.events import Continued, Event, Failed, Finished, Paused, Said, Started, StepDone, Validated
-from .text import dice, duration
+from .text import dice, duration, mm
 
 _FORMAT = "{percentage:3.0f}%|{bar:24}| {desc}"
 _SECONDS_TERMINAL, _SECONDS_LOG = 0.2, 30.0
@@ -36,8 +36,7 @@ class RunBar:
 
     def __init__(self) -> None:
         self.last: Finished | Failed | None = None
-        self._dice: float | None = None
-        self._best: float | None = None
+        self._score, self._best = "", "n/a"
         self._text = ""
         self._said = time.monotonic()
         self._bar = _bar()
@@ -79,8 +78,8 @@ class RunBar:
     def _step(self, event: StepDone) -> None:
         left = event.seconds * (1 - event.progress) / event.progress if event.progress > 0 else None
         parts = [f"step {event.step}", f"loss {event.loss:.3f}"]
-        if self._dice is not None:
-            parts.append(f"Dice {dice(self._dice)} (best {dice(self._best)})")
+        if self._score:
+            parts.append(f"{self._score} (best {self._best})")
         if left is not None:
             parts.append(f"{duration(left)} left")
         self._text = " · ".join(parts)
@@ -90,11 +89,12 @@ class RunBar:
             self._say(self._text)
 
     def _validated(self, event: Validated) -> None:
-        self._dice = event.mean_dice
+        value = dice(event.mean_dice) if event.mean_mm is None else mm(event.mean_mm)
+        self._score = f"Dice {value}" if event.mean_mm is None else f"distance {value}"
         if event.best:
-            self._best = event.mean_dice
+            self._best = value
         mark = ", the best so far" if event.best else ""
-        self._say(f"step {event.step}: validation Dice {dice(event.mean_dice)}{mark}")
+        self._say(f"step {event.step}: validation {self._score}{mark}")
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()

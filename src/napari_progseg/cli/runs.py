@@ -11,7 +11,7 @@ import typer
 
 from ..errors import UserError
 from .signals import on_first_signal
-from .text import dice, duration, table
+from .text import dice, duration, mm, table
 from .whichrun import Home, Run, chosen_run
 
 FAILED = 1
@@ -28,13 +28,15 @@ def runs(project: Annotated[Path, typer.Argument(help="Folder of the project.")]
 
     def row(now: RunStatus) -> tuple[str, ...]:
         best = "" if now.best_dice is None else dice(now.best_dice)
+        if now.best_mm is not None:
+            best = mm(now.best_mm)
         learned_from = str(len(now.train_cases))
         return now.name, now.task, now.state, learned_from, str(now.step), duration(now.seconds), best
 
     opened = Project.open(project)
     found = [status(run) for run in reversed(opened.runs())]
     if found:
-        headings = ("run", "task", "state", "cases", "step", "time", "best Dice")
+        headings = ("run", "task", "state", "cases", "step", "time", "best")
         typer.echo(table(headings, [row(each) for each in found]))
     else:
         typer.echo(f"{opened.root} has no run yet; begin with: progseg train {project} --task segmentation --minutes 5")
@@ -116,6 +118,8 @@ def _tell_status(run: Path) -> None:
 
     now = status(run)
     best = "" if now.task == "restoration" else f", best validation Dice {dice(now.best_dice)}"
+    if now.task == "shape":
+        best = f", best validation distance {mm(now.best_mm)}"
     typer.echo(f"{now.state} at step {now.step} after {duration(now.seconds)}{best}")
     if now.state in {"failed", "dead"}:
         typer.echo(

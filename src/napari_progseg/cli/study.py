@@ -4,52 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UserError
-from .progress import fraction_bar
 from .runs import Device
-from .signals import SIGNALLED, on_first_signal
-from .text import dice, duration
+from .study_grid import (
+    FirstSeed,
+    ForAll,
+    Frozen,
+    MinutesPerRun,
+    OutFolder,
+    Preset,
+    ProjectFolder,
+    Seeds,
+    StepsPerRun,
+    TestCases,
+    ValidationCases,
+    budget_of,
+    carry_out,
+    compare,
+    grid_of,
+    numbers,
+    settings_file,
+    terms_of,
+)
+from .study_shape import shape
 
 if TYPE_CHECKING:
-    from ..studies.arms import ArmStudy
     from ..studies.draw import Draw
-    from ..studies.effort_run import EffortEvent, PatientLabelled
-    from ..studies.grid import Cell, CellScored
+    from ..studies.effort_run import EffortEvent
     from ..studies.limited_data import LimitedData
-    from ..studies.report import Setting
     from ..studies.rows import Row, RowFile
-    from ..studies.terms import Terms
-    from ..training.config import BudgetConfig, PresetName
+    from ..training.config import BudgetConfig
 
-Study = TypeVar("Study", "LimitedData", "ArmStudy")
-Events: TypeAlias = "Callable[[RowFile, Callable[[], bool]], Iterable[EffortEvent]]"
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
 _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
 
-ProjectFolder = Annotated[Path, typer.Argument(help="Folder of the project.")]
-OutFolder = Annotated[Path, typer.Option(help="Folder of rows.jsonl and of the report.")]
-StepsPerRun = Annotated[int | None, typer.Option(min=1, help="Budget of every run.")]
-MinutesPerRun = Annotated[float | None, typer.Option(min=0.01, help="Budget of every run, instead.")]
-Seeds = Annotated[int, typer.Option(min=1, help="How many seeds; each draws its own training patients.")]
-FirstSeed = Annotated[int, typer.Option(min=0, help="Seeds count from here.")]
 PretrainSteps = Annotated[
     int | None, typer.Option(min=1, help="Budget of a seed's restoration run; 1.6 times that of a run if not said.")
 ]
 PretrainMinutes = Annotated[float | None, typer.Option(min=0.01, help="The same in minutes.")]
-TestCases = Annotated[int | None, typer.Option(min=1, help="Test cases; the project's test part if not said.")]
-ValidationCases = Annotated[int, typer.Option(min=1, help="Validation cases of every run.")]
-Preset = Annotated[Literal["tiny", "default", "paper"], typer.Option(help="Preset of all runs.")]
-ForAll = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="A setting for all runs.")
-]
-Frozen = Annotated[
-    Path | None, typer.Option("--settings", metavar="FILE", help="Frozen settings per group, not the package's own.")
-]
 
 
 @app.callback()
@@ -82,18 +79,18 @@ def limited_data(
 
     A finished run is a row of OUT/rows.jsonl and is never repeated; Ctrl-C stops within a step and saves.
     """
-    budget = _budget(steps_per_run, minutes_per_run)
+    budget = budget_of(steps_per_run, minutes_per_run)
     first = _pretraining(budget, pretrain_steps, pretrain_minutes)
     from ..studies.limited_data import STUDY, LimitedData
     from ..studies.limited_data_report import PAPER, write_limited_data
 
-    terms = _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
+    terms = terms_of(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
 
     def study(draw: Draw) -> LimitedData:
-        counts = _numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool))
+        counts = numbers(patients) if patients else tuple(n for n in PAPER if n <= len(draw.pool))
         return LimitedData(counts, terms, first)
 
-    _compare(project, out, device, (test, validation), study, frozen, write_limited_data)
+    compare(project, out, device, (test, validation), study, frozen, write_limited_data)
 
 
 def _add_arms_study(name: str, summary: str, patients: str, groups: str) -> None:
@@ -116,13 +113,13 @@ def _add_arms_study(name: str, summary: str, patients: str, groups: str) -> None
         frozen: Frozen = None,
         device: Device = "auto",
     ) -> None:
-        budget = _budget(steps_per_run, minutes_per_run)
+        budget = budget_of(steps_per_run, minutes_per_run)
         from ..studies.arms import STUDIES, ArmStudy
         from ..studies.arms_report import write_arms
 
-        terms = _terms(name, groups, first_seed, seeds, budget, preset, frozen, settings)
-        study = ArmStudy(STUDIES[name], _numbers(patients), terms)
-        _compare(project, out, device, (test, validation), lambda draw: study, frozen, write_arms)
+        terms = terms_of(name, groups, first_seed, seeds, budget, preset, frozen, settings)
+        study = ArmStudy(STUDIES[name], numbers(patients), terms)
+        compare(project, out, device, (test, validation), lambda draw: study, frozen, write_arms)
 
 
 _add_arms_study(
@@ -161,7 +158,7 @@ def transfer(
     device: Device = "auto",
 ) -> None:
     """Compare a source model, a target model and transferred ones on a simulated second centre; see limited-data."""
-    budget = _budget(steps_per_run, minutes_per_run)
+    budget = budget_of(steps_per_run, minutes_per_run)
     from ..project import Project
     from ..samples.centre import CentreShift
     from ..studies.transfer import STUDY, Transfer, two_centres
@@ -171,11 +168,11 @@ def transfer(
     both, centres = two_centres(
         Project.open(project), out, shift, source=source, patients=patients, test=test, validation=validation
     )
-    study = Transfer(patients, _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings))
+    study = Transfer(patients, terms_of(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings))
     common = study.common(both, centres, out)
     cells = study.cells(centres, common)
-    setting = Setting(study, centres, shift, common, len(cells), _settings_file(frozen))
-    _carry_out(cells, out, _grid(both.root, cells, device), lambda rows: write_transfer(out, setting, rows))
+    setting = Setting(study, centres, shift, common, len(cells), settings_file(frozen))
+    carry_out(cells, out, grid_of(both.root, cells, device), lambda rows: write_transfer(out, setting, rows))
 
 
 @app.command("effort")
@@ -207,7 +204,7 @@ def effort(
 
     Labels are made in projects below OUT, from masks that are accepted there; PROJECT gives the references.
     """
-    budget = _budget(steps_per_run, minutes_per_run)
+    budget = budget_of(steps_per_run, minutes_per_run)
     first = _pretraining(budget, pretrain_steps, pretrain_minutes)
     from ..project import Project
     from ..studies.annotator import Annotator
@@ -218,14 +215,14 @@ def effort(
     from ..studies.patients import PatientFile
     from ..studies.report import Setting
 
-    terms = _terms(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
-    study = Effort(_numbers(patients), pool, goal, Annotator(accept, most_clicks, jitter), terms, first)
+    terms = terms_of(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
+    study = Effort(numbers(patients), pool, goal, Annotator(accept, most_clicks, jitter), terms, first)
     given = Project.open(project)
     draw = study.drawn(draw_cases(given, test, validation=0))
     common = study.common(given, draw, out)
     journeys = study.journeys(given, draw, common, out / "work")
     cells = [cell for journey in journeys for cell in journey.cells]
-    setting = Setting(study, draw, common, len(cells), len(given.cases), _settings_file(frozen))
+    setting = Setting(study, draw, common, len(cells), len(given.cases), settings_file(frozen))
     labelled = PatientFile(out)
 
     def events(file: RowFile, stopping: Callable[[], bool]) -> Iterable[EffortEvent]:
@@ -236,55 +233,10 @@ def effort(
         keys = [key for journey in journeys for key in journey.patient_keys]
         return write_effort(out, setting, rows, [known[key] for key in keys if key in known])
 
-    _carry_out(cells, out, events, report)
+    carry_out(cells, out, events, report)
 
 
-def _terms(
-    study: str,
-    groups: str,
-    first_seed: int,
-    seeds: int,
-    budget: BudgetConfig,
-    preset: PresetName,
-    frozen: Path | None,
-    settings: Sequence[str] | None,
-) -> Terms:
-    from ..studies.frozen import frozen_settings
-    from ..studies.terms import Terms
-
-    counted = tuple(range(first_seed, first_seed + seeds))
-    return Terms(_words(groups), counted, budget, preset, frozen_settings(study, frozen), tuple(settings or ()))
-
-
-def _compare(
-    root: Path,
-    out: Path,
-    device: str,
-    parts: tuple[int | None, int],
-    made: Callable[[Draw], Study],
-    frozen: Path | None,
-    write: Callable[[Path, Setting[Study], Sequence[Row]], Path | None],
-) -> None:
-    """Draw `parts`, test and validation cases, and carry out the study that is made for the draw."""
-    from ..project import Project
-    from ..studies.draw import draw_cases
-    from ..studies.report import Setting
-
-    project = Project.open(root)
-    draw = draw_cases(project, *parts)
-    study = made(draw)
-    common = study.common(project, draw, out)
-    cells = study.cells(draw, common)
-    setting = Setting(study, draw, common, len(cells), len(project.cases), _settings_file(frozen))
-    _carry_out(cells, out, _grid(root, cells, device), lambda rows: write(out, setting, rows))
-
-
-def _budget(steps: int | None, minutes: float | None) -> BudgetConfig:
-    from ..training.config import BudgetConfig
-
-    if (steps is None) == (minutes is None):
-        raise UserError("a study needs --steps-per-run or --minutes-per-run, one of the two; nothing was started")
-    return BudgetConfig(steps=steps, minutes=minutes)
+app.command("shape")(shape)
 
 
 def _pretraining(budget: BudgetConfig, steps: int | None, minutes: float | None) -> BudgetConfig:
@@ -293,95 +245,3 @@ def _pretraining(budget: BudgetConfig, steps: int | None, minutes: float | None)
     if steps is not None and minutes is not None:
         raise UserError("give --pretrain-steps or --pretrain-minutes, not both; nothing was started")
     return pretraining_budget(budget, steps, minutes)
-
-
-def _settings_file(frozen: Path | None) -> str:
-    return "the package's own settings file" if frozen is None else frozen.name
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _grid(root: Path, cells: Sequence[Cell], device: str) -> Events:
-    """Return what runs these cells in a project."""
-    from ..project import Project
-    from ..studies.grid import run_grid
-
-    return lambda file, stopping: run_grid(Project.open(root), cells, file, device=device, stopping=stopping)
-
-
-def _carry_out(
-    cells: Sequence[Cell], out: Path, events: Events, report: Callable[[Sequence[Row]], Path | None]
-) -> None:
-    """Run what has no row yet, and write the report after every seed, at the end and when stopped."""
-    from ..studies.rows import RowFile
-
-    file = RowFile(out)
-
-    def write() -> Path | None:
-        known = file.read()
-        return report([known[cell.key] for cell in cells if cell.key in known])
-
-    with on_first_signal() as received:
-        _tell(events(file, lambda: bool(received)), write)
-    written = write()
-    for problem in file.problems:
-        typer.echo(f"note: {problem}")
-    known = file.read()
-    typer.echo(f"{sum(cell.key in known for cell in cells)} of {len(cells)} runs are done; rows: {file.path}")
-    if written is not None:
-        typer.echo(f"report: {written}")
-    if received:
-        typer.echo("stopped and saved; the same command goes on")
-        raise typer.Exit(SIGNALLED + received[0])
-
-
-def _tell(events: Iterable[EffortEvent], write: Callable[[], Path | None]) -> None:
-    """Show a line a run, and a bar within it where there is a terminal."""
-    from ..studies.effort_run import PatientLabelled
-    from ..studies.grid import CellBegan, CellScored, RunBegan
-    from ..training.events import StepDone
-
-    seed: int | None = None
-    with fraction_bar() as progress:
-        for event in events:
-            match event:
-                case CellBegan(cell=cell):
-                    if seed not in (None, cell.seed):
-                        write()
-                    seed = cell.seed
-                case RunBegan(cell=cell, run_dir=run):
-                    typer.echo(f"training {run.name}: {cell.config.task} on {len(cell.config.train)} cases")
-                case PatientLabelled():
-                    typer.echo(_labelled(event))
-                case CellScored():
-                    typer.echo(_line(event))
-                case StepDone():
-                    progress(event.progress)
-
-
-def _line(event: CellScored) -> str:
-    row = event.row
-    scores = ", ".join(f"{_measure(measure)}{dice(row.mean(measure))}" for measure in row.measures)
-    left = "" if not event.seconds_left else f"; about {duration(event.seconds_left)} left"
-    place = f"{row.group}, {row.patients} patient{'s' * (row.patients > 1)}, seed {row.seed}"
-    return f"{event.done}/{event.total} {place}: test Dice {scores}{left}"
-
-
-def _labelled(event: PatientLabelled) -> str:
-    patient = event.patient
-    took = f"{patient.clicks} clicks, {patient.strokes} strokes of {patient.slices} slices"
-    reached = f"Dice {dice(patient.before)} to {dice(patient.dice)}"
-    return f"labelled {patient.case}: {patient.group}, patient {patient.place}, seed {patient.seed}: {took}, {reached}"
-
-
-def _measure(measure: str) -> str:
-    return {"0": "", "emptied": "emptied "}.get(measure, f"after {measure} click ")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        raise UserError(f"{text!r} are no numbers of patients; nothing was started; write for instance 1,2,5") from None

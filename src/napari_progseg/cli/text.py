@@ -30,6 +30,11 @@ def dice(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
+def mm(value: float | None) -> str:
+    """Write a distance in mm with two digits; None is n/a."""
+    return "n/a" if value is None else f"{value:.2f} mm"
+
+
 def duration(seconds: float) -> str:
     """Write a time as people say it: 45 s, 12 min, 2 h 05 min."""
     if seconds < 90:

@@ -15,9 +15,9 @@ from .whichrun import WAYS, find_run
 
 if TYPE_CHECKING:
     from ..project import Project
-    from ..training.config import RunConfig, Task
+    from ..training.config import PresetName, RunConfig, Task
 
-TaskName = Literal["segmentation", "restoration", "interactive"]
+TaskName = Literal["segmentation", "restoration", "interactive", "shape"]
 SampleChoice = Literal["all", "pdl", "pdl-dissimilar", "random"]
 PatchChoice = Literal["constant", "efficiency", "performance", "random"]
 FreezeChoice = Literal["none", "encoder", "last_k", "head"]
@@ -68,28 +68,15 @@ def train(
         _refuse_choices(task, train, val, init, preset, steps)
         _advised(project, name, minutes, device, settings or [], dry_run=dry_run, detach=detach)
         return
-    if (minutes is None) == (steps is None):
-        raise UserError("a run needs --minutes or --steps, one of the two; nothing was started")
     from ..project import Project
-    from ..training.config import apply_settings, preset_config
+    from ..training.config import apply_settings
     from ..training.run import create_run
 
-    chosen_task = _task(task, preset)
     opened = Project.open(project)
-    train_ids, val_ids = _cases(opened, chosen_task, train, val, seed)
-    size = _suitable_size(device)
-    config = preset_config(
-        size if preset == "auto" else preset,
-        chosen_task,
-        size=size,
-        name=name,
-        train=train_ids,
-        validation=val_ids,
-        seed=seed,
-        device=device,
-        init=_start(opened, init, preset),
-        budget={"steps": steps, "minutes": minutes},
-    )
+    config = configured(
+        opened, _task(task, preset), preset, name=name, train=train, val=val, minutes=minutes, steps=steps, init=init,
+        seed=seed, device=device,
+    )  # fmt: skip
     switches = {"samples.schedule": samples, "patches.schedule": patches, "freeze.policy": freeze}
     chosen = [f"{name}={value}" for name, value in switches.items() if value is not None]
     config = apply_settings(config, [*chosen, *(settings or [])])
@@ -97,6 +84,41 @@ def train(
         _tell_cost(opened, config)
     else:
         run_here(create_run(opened, config), detach=detach)
+
+
+def configured(
+    project: Project,
+    task: Task,
+    preset: PresetName | Literal["auto"],
+    *,
+    name: str,
+    train: str | None,
+    val: str | None,
+    minutes: float | None,
+    steps: int | None,
+    init: str | None,
+    seed: int,
+    device: str,
+) -> RunConfig:
+    """Turn what a user typed into the settings of a run."""
+    from ..training.config import preset_config
+
+    if (minutes is None) == (steps is None):
+        raise UserError("a run needs --minutes or --steps, one of the two; nothing was started")
+    train_ids, val_ids = _cases(project, task, train, val, seed)
+    size = _suitable_size(device)
+    return preset_config(
+        size if preset == "auto" else preset,
+        task,
+        size=size,
+        name=name,
+        train=train_ids,
+        validation=val_ids,
+        seed=seed,
+        device=device,
+        init=_start(project, init, preset),
+        budget={"steps": steps, "minutes": minutes},
+    )
 
 
 def _refuse_choices(*choices: object) -> None:
@@ -153,7 +175,7 @@ def _task(task: TaskName | None, preset: str) -> Task:
         return "interactive"
     if task is None:
         raise UserError(
-            "say what the network learns: --task segmentation, restoration or interactive; nothing was started"
+            "say what the network learns: --task segmentation, restoration, interactive or shape; nothing was started"
         )
     return task
 

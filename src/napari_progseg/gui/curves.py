@@ -10,7 +10,7 @@ from .parts import GRID
 from .plots import dress, quiet_plot
 from .theme import Look, class_colour
 
-_DISTANCE = "distance in mm"
+_DISTANCE = "distance (mm)"
 _ERRORS = {"l1": "error (L1)", "mse": "error (squared)"}
 _HEIGHT = 104
 _AXIS_LABEL = 12

@@ -119,7 +119,7 @@ class ShapePart(QWidget):
         self.mode.setToolTip(_MODE_TIP)
         self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.mode.setMinimumContentsLength(12)
-        self.mode.currentIndexChanged.connect(self._mode_chosen)
+        self.mode.currentIndexChanged.connect(self._reset)
         self.details = QWidget()
         rows = form(self.details, GRID // 2)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -137,7 +137,7 @@ class ShapePart(QWidget):
         self._starts = QButtonGroup(self)
         for button in (self.patient, self.mean):
             button.setCheckable(True)
-            button.clicked.connect(self._start_chosen)
+            button.clicked.connect(self._reset)
             self._starts.addButton(button)
         self.patient.setChecked(True)
         row = _beside(self.patient, self.mean)
@@ -193,7 +193,7 @@ class ShapePart(QWidget):
         self._list_choices(found)
         self._measure()
         if found.notes:
-            self._desk.said.emit(" ".join(found.notes))
+            self._desk.said.emit(" ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in found.notes))
 
     def _prediction_ended(self) -> None:
         self._predicting = None
@@ -265,13 +265,7 @@ class ShapePart(QWidget):
         if self._layers is not None and self.scale.currentIndex() >= 0:
             self._layers.show(self.form, self.scale.currentIndex())
 
-    def _start_chosen(self) -> None:
-        self._reset()
-
-    def _mode_chosen(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
+    def _reset(self, *_: object) -> None:
         """Show the patient's or the mean shape without any mode."""
         self.slider.blockSignals(True)
         self.slider.setValue(0)
@@ -289,10 +283,15 @@ class ShapePart(QWidget):
     def _save(self) -> None:
         name = str(self._desk.project.root / f"{self._layers.case.id}-{self._name_of_shown()}")
         chosen, kind = QFileDialog.getSaveFileName(self, "Save the shape as it is shown", name, ";;".join(_FILES))
-        if chosen:
-            path = Path(chosen)
-            known = path.suffix.lower() in _FILES.values()
-            self.save_to(path if known else path.with_name(path.name + _FILES.get(kind, ".particles")))
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix.lower() not in _FILES.values():
+            path = path.with_name(path.name + _FILES[kind])
+            if path.exists():  # the dialog asked about another name
+                self._desk.said.emit(f"{path.name} is there already, so nothing was saved. Choose another name.")
+                return
+        self.save_to(path)
 
     def _name_of_shown(self) -> str:
         """Name what is shown, so that a shape that was moved is not taken for the patient's."""
@@ -302,9 +301,7 @@ class ShapePart(QWidget):
 
     def save_to(self, path: Path) -> None:
         """Save the points of the chosen scale, or the surface, as they are shown; the ending says which."""
-        found, shown, scale = self.shaped, self.form, self.scale.currentIndex()
-
-        steps = called(engine.save_shape, path, found, shown, scale)
+        steps = called(engine.save_shape, path, self.shaped, self.form, self.scale.currentIndex())
         self._desk.background.start("saving a shape", steps, self._saved)
 
     def _saved(self, path: Path | Problem) -> None:
@@ -319,15 +316,15 @@ class ShapePart(QWidget):
     def _list_runs(self) -> None:
         """List the runs that know shapes, newest first; the chosen one stays."""
         rows = tuple(row for row in reversed(self._desk.runs.rows) if row.knows_shapes)
-        before, newest = self.chosen, self._rows[:1]
-        stays = before is not None and rows[:1] and newest and rows[0].path == newest[0].path
+        paths, before = [row.path for row in rows], [row.path for row in self._rows]
+        kept = self.run.currentData() if paths[:1] == before[:1] else None  # a run that has just come is looked at
         self._rows = rows
         self.run.blockSignals(True)
         self.run.clear()
         for row in rows:
             self.run.addItem(_run_text(row), row.path)
-        if stays:
-            self.run.setCurrentIndex(max(0, self.run.findData(before.path)))
+        if kept in paths:
+            self.run.setCurrentIndex(paths.index(kept))
         self.run.blockSignals(False)
         self.setVisible(bool(rows))
         self.refresh()

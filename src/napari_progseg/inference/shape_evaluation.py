@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,20 @@ def evaluate_shapes(
 ) -> tuple[ShapeErrors, ...]:
     """Predict cases and compare with their labels."""
     return tuple(evaluate_shape(trained, case, mirrored=mirrored) for case in cases)
+
+
+def to_json(trained: TrainedShapes, errors: Sequence[ShapeErrors]) -> dict[str, Any]:
+    """Return errors as a JSON-able document; distances in mm."""
+    return {
+        "run": trained.name,
+        "step": trained.step,
+        "scales": list(trained.model.scales),
+        "cases": [asdict(each) for each in errors],
+        "mean_surface_mm": [
+            float(np.mean([each.surfaces[number].mean_mm for each in errors]))
+            for number in range(len(trained.model.scales))
+        ],
+    }
 
 
 def evaluate_shape(trained: TrainedShapes, case: ReferenceCase, *, mirrored: bool = False) -> ShapeErrors:

@@ -14,8 +14,8 @@ from ..errors import UserError
 
 _FEATURES = 96
 _HIDDEN = 384
-# the bottleneck is pooled to so many cells along every axis
-_CELLS = 4
+# the soft mask is pooled to so many cells along every axis
+_CELLS = 8
 # volume, centroid and second moments of the soft mask
 _MASK_MOMENTS = 10
 
@@ -70,10 +70,11 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 class UnetBackbone(nn.Module):
-    """A U-Net whose bottleneck, pooled over the image, gives the features, and whose head gives the mask.
+    """A U-Net whose bottleneck, pooled over the image, and whose mask, pooled to 8x8x8 cells, give the features.
 
-    Pooling keeps 4x4x4 cells, since one mean over the image does not say where something is; the moments of the soft
-    mask join them, and the features, too (our reading of "segmentation-guided"; algorithms 5.2).
+    That the shape is read off the mask as well is our reading of "segmentation-guided" (algorithms 5.2). Means over an
+    image do not say where something is, and a network that reads the bottleneck in cells knows its training cases by
+    heart instead (measured on supershapes). The moments of the mask are features, too, for the pose.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ class UnetBackbone(nn.Module):
         super().__init__()
         self.unet = unet
         self.features = nn.Sequential(
-            nn.Linear(width * _CELLS**3 + _MASK_MOMENTS, _HIDDEN), nn.PReLU(), nn.Linear(_HIDDEN, _FEATURES), nn.PReLU()
+            nn.Linear(width + _CELLS**3 + _MASK_MOMENTS, _HIDDEN), nn.PReLU(), nn.Linear(_HIDDEN, _FEATURES), nn.PReLU()
         )
         self.features.apply(_xavier)
         self.size = _FEATURES + _MASK_MOMENTS
@@ -105,14 +106,11 @@ class UnetBackbone(nn.Module):
             logits = self.unet(images)
         finally:
             handle.remove()
-        place = mask_moments(torch.sigmoid(logits.detach().float()))
-        features = self.features(torch.cat([_in_cells(bottom[0].float()), place], dim=1))
+        share = torch.sigmoid(logits.detach().float())
+        place = mask_moments(share)
+        cells = 4 * functional.adaptive_avg_pool3d(share, _CELLS).flatten(1) - 1
+        features = self.features(torch.cat([bottom[0].float().mean((2, 3, 4)), cells, place], dim=1))
         return torch.cat([features, place], dim=1), logits
-
-
-def _in_cells(values: Tensor) -> Tensor:
-    """Pool values (B, C, Z, Y, X), of any size, to (B, C times 64)."""
-    return functional.adaptive_avg_pool3d(values, _CELLS).flatten(1)
 
 
 def mask_moments(share: Tensor) -> Tensor:

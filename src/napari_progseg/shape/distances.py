@@ -90,6 +90,7 @@ def point_rmse(a: ArrayLike, b: ArrayLike) -> float:
 def _nearest(points: Points, triangles: Points, tree: cKDTree, count: int) -> tuple[Points, Points]:
     """Try the `count` triangles with the nearest middles; also return the distance (N,) of the last middle."""
     away, which = tree.query(points, k=[*range(1, count + 1)])
-    on = closest_point(triangles[which.ravel()], np.repeat(points, count, axis=0)).reshape(len(points), count, 3)
+    tried = closest_point(triangles[which.ravel()], np.repeat(points, count, axis=0))  # type: ignore[no-untyped-call]
+    on = np.asarray(tried, dtype=np.float64).reshape(len(points), count, 3)
     best = ((on - points[:, None]) ** 2).sum(axis=2).argmin(axis=1)
     return np.asarray(on[np.arange(len(points)), best]), np.asarray(away[:, -1])

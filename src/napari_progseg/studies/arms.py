@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..project import Project
-from ..training.config import RunConfig
+from ..training.config import RunConfig, Task
 from .common import Common
 from .draw import Draw
 from .grid import Cell
@@ -25,11 +25,14 @@ class Arms:
         The arm that the others are compared with.
     settings : dict of str to tuple of str
         ``section.field=value`` that make each arm what it is.
+    task : {"segmentation", "shape"}
+        What all of them learn.
     """
 
     study: str
     reference: str
     settings: dict[str, tuple[str, ...]]
+    task: Task = "segmentation"
 
 
 PDL = Arms(
@@ -86,6 +89,8 @@ class ArmStudy:
             If there are fewer training cases than asked for.
         """
         draw.train(max(self.patients), self.terms.seeds[0])
+        if self.arms.task == "shape":
+            return self.terms.common(project, draw.scans, folder, task="shape")
         return self.terms.common(project, draw.scans, folder)
 
     def cells(self, draw: Draw, common: Common) -> tuple[Cell, ...]:
@@ -104,4 +109,4 @@ class ArmStudy:
 
     def _config(self, group: str, draw: Draw, patients: int, seed: int, common: Common) -> RunConfig:
         train, own = draw.train(patients, seed), self.arms.settings[group]
-        return common.given_to(self.terms.config(group, "segmentation", train, draw.validation, seed, own=own))
+        return common.given_to(self.terms.config(group, self.arms.task, train, draw.validation, seed, own=own))

@@ -178,7 +178,8 @@ def _protocol(setting: Setting) -> Iterator[str]:
         yield f"{group}: {', '.join(settings)}."
 
 
-def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[str, Any]:
+def asked_document(setting: Setting, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return as JSON what was asked of a study of arms, and how much of it there is."""
     study, arms = setting.study, setting.study.arms
     return {
         "study": arms.study,
@@ -191,6 +192,12 @@ def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[st
             "common": setting.common.model_dump(mode="json"),
             "cases": asdict(setting.draw),
         },
+    }
+
+
+def _document(setting: Setting, found: Findings, rows: Sequence[Row]) -> dict[str, Any]:
+    return {
+        **asked_document(setting, rows),
         "dice": [parts.mean_document(each) for each in found.means],
         "differences": [parts.difference_document(each) for each in found.differences],
         "speeds": [asdict(each) for each in found.speeds],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -26,7 +27,7 @@ class Common(BaseModel):
     spacing : tuple of float
         Voxel size, (z, y, x) in mm.
     patch : tuple of int
-        Training patch, (z, y, x) or (y, x).
+        Training patch, (z, y, x) or (y, x); a run of task ``shape`` takes that of its largest training volume instead.
     window : tuple of float or None
         CT window in HU; None for MR.
     """
@@ -42,7 +43,8 @@ class Common(BaseModel):
         """Write them into the settings of a run."""
         document = config.model_dump()
         document["model"]["dims"] = self.dims
-        document["patches"]["size"] = self.patch
+        if config.task != "shape":
+            document["patches"]["size"] = self.patch
         document["data"] |= {"spacing": self.spacing, "window": self.window}
         return RunConfig.model_validate(document)
 
@@ -55,7 +57,7 @@ def common_to(project: Project, scans: Sequence[str], config: RunConfig, folder:
     scans : sequence of str
         Cases that may be learned from.
     config : RunConfig
-        Settings of a restoration run, which decides without labels; what they fix stays.
+        Settings of a restoration run, or of a run that learns shapes and reads whole volumes; what they fix stays.
     folder : Path
         Of the study.
     """
@@ -63,6 +65,8 @@ def common_to(project: Project, scans: Sequence[str], config: RunConfig, folder:
     if (kept := _kept(folder / NAME, known_by)) is not None:
         return kept
     facts = [facts_of(case, project.volume(case), None, project.case(case).modality) for case in scans]
+    if config.task == "shape":
+        facts = [replace(fact, foreground=fact.body) for fact in facts]
     plan = make_plan(facts, config, ())
     common = Common(dims=plan.dims, spacing=plan.spacing_zyx_mm, patch=plan.patch, window=plan.window)
     write_json(folder / NAME, {"known_by": known_by, **common.model_dump(mode="json")})

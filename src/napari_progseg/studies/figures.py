@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -102,7 +102,7 @@ def traces(
 
 
 @rc_context(_STYLE)
-def forest(name: str, caption: str, found: Sequence[Difference]) -> Figure:
+def forest(name: str, caption: str, found: Sequence[Difference], axis: str = "difference of test Dice") -> Figure:
     """Draw differences with their intervals, a row each, those of one comparison together."""
     drawing, axes = _canvas(7.2, 0.9 + 0.24 * len(found) + 0.12 * len({each.comparison.name for each in found}))
     heights: list[float] = []
@@ -123,25 +123,28 @@ def forest(name: str, caption: str, found: Sequence[Difference]) -> Figure:
     axes.axvline(0, color="#1b1f24", linewidth=0.8)
     axes.set_yticks(heights, [f"{text}, n = {patients}" for text, patients in labels])
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("difference of test Dice")
+    axes.set_xlabel(axis)
     return Figure(name, caption, png_of(drawing))
 
 
 @rc_context(_STYLE)
-def training_curves(name: str, caption: str, rows: Rows, looks: Mapping[str, Look]) -> Figure:
-    """Draw validation Dice against steps, a panel a number of patients: thin lines for seeds, thick for their mean."""
+def training_curves(
+    name: str, caption: str, rows: Rows, looks: Mapping[str, Look], of: Literal["dice", "mm"] = "dice"
+) -> Figure:
+    """Draw validation Dice, or mm, against steps, a panel a number of patients: thin lines for seeds, thick means."""
     counts = patients_of(rows)
     columns = min(3, len(counts))
     lines = -(-len(counts) // columns)
     drawing, panels = _panels(lines, columns, max(2.9 * columns + 0.6, _WIDTH_OF_LEGEND), 2.5 * lines + 0.9)
     for axes, patients in zip(panels, counts, strict=False):
         for group, look in looks.items():
-            _seeds(axes, [row for (g, n, _), row in rows.items() if (g, n) == (group, patients)], group, look)
+            own = [row for (g, n, _), row in rows.items() if (g, n) == (group, patients)]
+            _seeds(axes, [_course(row, of) for row in own], group, look)
         axes.set_title(f"{patients} patient{'s' * (patients > 1)}")
         axes.set_xlabel("step")
     for axes in panels[len(counts) :]:
         axes.set_visible(False)
-    panels[0].set_ylabel("validation Dice")
+    panels[0].set_ylabel("validation Dice" if of == "dice" else "validation, mm")
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return Figure(name, caption, png_of(drawing))
@@ -162,8 +165,12 @@ def validation_curves(name: str, caption: str, curves: Mapping[str, Sequence[Poi
     return Figure(name, caption, png_of(drawing))
 
 
-def _seeds(axes: Axes, rows: Sequence[Row], label: str, look: Look) -> None:
-    points = [[(point.step, point.dice) for point in row.curve if point.dice is not None] for row in rows]
+def _course(row: Row, of: Literal["dice", "mm"]) -> list[tuple[int, float]]:
+    values = [(point.step, point.dice if of == "dice" else point.mm) for point in row.curve]
+    return [(step, value) for step, value in values if value is not None]
+
+
+def _seeds(axes: Axes, points: Sequence[list[tuple[int, float]]], label: str, look: Look) -> None:
     curves = [([x for x, _ in each], [y for _, y in each]) for each in points if each]
     if not curves:
         return

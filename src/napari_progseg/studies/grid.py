@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..inference.cases import ReferenceCase, project_cases
-from ..inference.evaluate import EvaluationReport, evaluate_run
 from ..project import Project
 from ..storage.atomic import DamagedFileError, read_json
 from ..storage.checkpoint import prune
@@ -22,7 +21,8 @@ from ..training.run import create_run, execute
 from ..training.watch import request, status
 from .history import history_of
 from .machine import machine_sentence, versions
-from .rows import CaseScore, Document, Key, Row, RowFile, bare, fingerprint
+from .rows import Document, Key, Row, RowFile, bare, fingerprint
+from .scoring import Scored, scored_run
 
 
 @dataclass(frozen=True)
@@ -227,11 +227,9 @@ class Work:
         """Bring one cell to its row."""
         run_dir = yield from self.trained(cell)
         began = time.monotonic()
-        report = evaluate_run(
-            run_dir, self._tested(cell), clicks=cell.clicks, device=self._device, progress=lambda _: self.heed()
-        )
+        scored = scored_run(run_dir, self._tested(cell), cell.clicks, self._device, self.heed)
         seconds = time.monotonic() - began
-        row = self._row(cell, run_dir, report, seconds)
+        row = self._row(cell, run_dir, scored, seconds)
         self._rows.append(row)
         self.pace.add(cell, row.cost.seconds + row.cost.validation_seconds + seconds)
         return row
@@ -273,10 +271,10 @@ class Work:
             self._cases = {cell.test: remembered(project_cases(self._tests_on, cell.test))}
         return self._cases[cell.test]
 
-    def _row(self, cell: Cell, run_dir: Path, report: EvaluationReport, seconds: float) -> Row:
-        if report.left_out:
+    def _row(self, cell: Cell, run_dir: Path, scored: Scored, seconds: float) -> Row:
+        if scored.left_out:
             raise UserError(
-                f"{run_dir.name} was trained on its test cases {', '.join(report.left_out)}; no row was written; "
+                f"{run_dir.name} was trained on its test cases {', '.join(scored.left_out)}; no row was written; "
                 "delete that run and start the study again"
             )
         curve, cost = history_of(run_dir)
@@ -285,8 +283,8 @@ class Work:
             **cell.key._asdict(),
             document=cell.document,
             train=cell.config.train,
-            dims=report.dims,
-            scores=tuple(CaseScore(case=each.case, clicks=each.dice, emptied=each.emptied) for each in report.cases),
+            dims=scored.dims,
+            scores=scored.scores,
             curve=curve,
             curve_clicks=cell.config.validate_on.clicks if cell.config.task == "interactive" else 0,
             cost=cost,

@@ -32,7 +32,8 @@ def told_by(events: Iterable[Event]) -> tuple[tuple[Point, ...], Cost]:
                 checks[event.step] = event
     spent, points = 0.0, []
     for check in checks.values():
-        points.append(Point(step=check.step, seconds=max(0.0, check.seconds - spent), dice=check.mean_dice))
+        seconds = max(0.0, check.seconds - spent)
+        points.append(Point(step=check.step, seconds=seconds, dice=check.mean_dice, mm=check.mean_mm))
         spent += check.took
     return tuple(points), _cost(list(steps.values()), list(checks.values()))
 

@@ -20,7 +20,9 @@ from .terms import Terms
 Study = TypeVar("Study")
 FEWEST_SEEDS, FEWEST_PATIENTS = 3, 13
 _READINGS = {"above": "better", "below": "worse", "open": "no difference shown"}
+_SMALLER_IS_BETTER = _READINGS | {"above": "worse", "below": "better"}
 _LONG = ("group", "patients", "seed", "case", "class", "measure", "dice")
+_LONG_MM = ("group", "patients", "seed", "case", "measure", "mm")
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,11 @@ def grid_text(common: Common) -> tuple[str, str]:
     return "×".join(f"{mm:.3g}" for mm in common.spacing), "×".join(map(str, common.patch))
 
 
-def write_report(folder: Path, report: Report, document: Mapping[str, Any], rows: Iterable[Row]) -> Path:
+def write_report(folder: Path, report: Report, document: Mapping[str, Any], rows: Sequence[Row]) -> Path:
     """Write ``report.html``, ``.md``, ``.json`` and ``.csv`` and a PNG a figure; returns the HTML file."""
     write_json(folder / "report.json", dict(document))
-    write_text(folder / "report.csv", to_csv(_LONG, list(every_dice(rows))))
+    long = (_LONG_MM, every_distance(rows)) if rows[0].in_mm else (_LONG, every_dice(rows))
+    write_text(folder / "report.csv", to_csv(long[0], list(long[1])))
     write_text(folder / "report.md", to_markdown(report))
     for figure in report.figures:
         write_bytes(folder / f"{figure.name}.png", figure.png)
@@ -86,6 +89,14 @@ def every_dice(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
                     yield row.group, row.patients, row.seed, score.case, name, measure, value
 
 
+def every_distance(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
+    """Yield each distance of each row: group, patients, seed, case, measure, mm or None."""
+    for row in rows:
+        for measure in row.measures:
+            for score in row.scores:
+                yield row.group, row.patients, row.seed, score.case, measure, score.of(measure)
+
+
 def dice_table(found: Sequence[Mean]) -> Table:
     """Mean Dice: a row a score, a column a number of patients."""
     patients = sorted({mean.patients for mean in found})
@@ -101,8 +112,11 @@ def dice_table(found: Sequence[Mean]) -> Table:
     return Table("dice", caption, headings, rows)
 
 
-def difference_table(found: Sequence[Difference], described_only: str) -> Table:
+def difference_table(
+    found: Sequence[Difference], described_only: str, name: str = "differences", *, smaller_is_better: bool = False
+) -> Table:
     """Differences with their reading; `described_only` says why none is drawn, empty where it is."""
+    readings = _SMALLER_IS_BETTER if smaller_is_better else _READINGS
     rows = tuple(
         (
             each.comparison.name,
@@ -110,7 +124,7 @@ def difference_table(found: Sequence[Difference], described_only: str) -> Table:
             f"{each.interval.mean:+.3f}",
             f"{each.interval.low:+.3f} to {each.interval.high:+.3f}",
             str(each.interval.seeds),
-            "described only" if described_only else _READINGS[each.interval.verdict],
+            "described only" if described_only else readings[each.interval.verdict],
         )
         for each in found
     )
@@ -119,7 +133,7 @@ def difference_table(found: Sequence[Difference], described_only: str) -> Table:
         f"{len(found)} intervals stand here; of so many, about {max(1, round(len(found) / 20))} would miss its value "
         "by chance alone. " + described_only
     )
-    return Table("differences", caption, ("difference", "patients", "mean", "95 % interval", "seeds", "reading"), rows)
+    return Table(name, caption, ("difference", "patients", "mean", "95 % interval", "seeds", "reading"), rows)
 
 
 def reaching_table(name: str, among: str, found: Sequence[Reaching]) -> Table:
@@ -213,9 +227,10 @@ def origin_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     machines = sorted({row.machine for row in rows})
     versions = sorted({", ".join(f"{name} {version}" for name, version in row.versions.items()) for row in rows})
     missing = sum(score.of(measure) is None for row in rows for score in row.scores for measure in row.measures)
+    why = "the mask head found nothing" if rows[0].in_mm else "structure in neither reference nor prediction"
     return (
         f"Machines: {'; '.join(machines)}. Versions: {'; '.join(versions)}.",
-        f"{missing} scores are n/a (structure in neither reference nor prediction) and are in no mean.",
+        f"{missing} scores are n/a ({why}) and are in no mean.",
     )
 
 
@@ -242,7 +257,8 @@ def difference_document(each: Difference) -> dict[str, Any]:
 def run_document(row: Row) -> dict[str, Any]:
     """Return a row as JSON, its means written out, its settings only as their fingerprint."""
     means = {measure: row.mean(measure) for measure in row.measures}
-    return row.model_dump(mode="json", exclude={"document"}) | {"mean_dice": means}
+    name = "mean_mm" if row.in_mm else "mean_dice"
+    return row.model_dump(mode="json", exclude={"document"}) | {name: means}
 
 
 def digits(value: float | None) -> str:

@@ -15,7 +15,7 @@ from ..training.config import RunConfig, Task
 
 NAME = "rows.jsonl"
 # settings that one task alone reads
-_READ_BY: dict[str, Task] = {"clicks": "interactive", "restoration": "restoration"}
+_READ_BY: dict[str, Task] = {"clicks": "interactive", "restoration": "restoration", "shape": "shape"}
 Document = dict[str, Any]
 
 
@@ -36,24 +36,38 @@ class Value(BaseModel):
 
 
 class CaseScore(Value):
-    """Dice of a test case by class: for each number of clicks, and with object-free slices emptied (no clicks)."""
+    """What a model reached on a test case.
+
+    Parameters
+    ----------
+    clicks : dict
+        Dice by class, for each number of clicks.
+    emptied : dict
+        Dice by class with object-free slices emptied (no clicks).
+    mm : dict
+        Distances of a shape by measure, in mm, smaller is better; a shape has no Dice.
+    """
 
     case: str
-    clicks: dict[int, dict[str, float | None]]
-    emptied: dict[str, float | None]
+    clicks: dict[int, dict[str, float | None]] = {}
+    emptied: dict[str, float | None] = {}
+    mm: dict[str, float | None] = {}
 
     def of(self, measure: str) -> float | None:
-        """Return the mean over classes for ``"emptied"`` or a number of clicks as text; None is n/a."""
+        """Return a distance, or the mean Dice over classes for ``"emptied"`` or a number of clicks; None is n/a."""
+        if self.mm:
+            return self.mm.get(measure)
         scores = self.emptied if measure == "emptied" else self.clicks[int(measure)]
         return mean_of(scores.values())
 
 
 class Point(Value):
-    """One validation; `seconds` of training lie before it, validations left out."""
+    """One validation; `seconds` of training lie before it, validations left out; shapes have `mm` instead of Dice."""
 
     step: int
     seconds: float
     dice: float | None
+    mm: float | None = None
 
 
 class Cost(Value):
@@ -93,7 +107,7 @@ class Row(Value):
     scores : tuple of CaseScore
         Of the test cases.
     curve : tuple of Point
-        Validation Dice, after `curve_clicks` clicks.
+        Validation Dice, after `curve_clicks` clicks, or of shapes the mean surface distance.
     cost, start_cost : Cost, Cost or None
         Of the run, and of the run whose weights it began with.
     evaluation_seconds : float
@@ -128,11 +142,18 @@ class Row(Value):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Numbers of clicks as text, then ``"emptied"``."""
+        """Numbers of clicks as text, then ``"emptied"``; of shapes the names of the distances."""
+        if self.in_mm:
+            return tuple(self.scores[0].mm)
         return (*(str(count) for count in sorted(self.scores[0].clicks)), "emptied")
 
+    @property
+    def in_mm(self) -> bool:
+        """Whether the scores are distances of shapes."""
+        return bool(self.scores[0].mm)
+
     def mean(self, measure: str) -> float | None:
-        """Mean Dice over the test cases."""
+        """Mean Dice or distance over the test cases."""
         return mean_of(score.of(measure) for score in self.scores)
 
 

@@ -58,9 +58,11 @@ class Terms:
                 for group in self.groups:
                     yield seed, count, group
 
-    def common(self, project: Project, scans: Sequence[str], folder: Path, group: str = "") -> Common:
+    def common(
+        self, project: Project, scans: Sequence[str], folder: Path, group: str = "", task: Task = "restoration"
+    ) -> Common:
         """Decide the grid of all runs from images alone, with the settings of a group; kept in the study's folder."""
-        return common_to(project, scans, self.config(group, "restoration", scans, (), 0), folder)
+        return common_to(project, scans, self.config(group, task, scans, (), 0), folder)
 
     def config(
         self,

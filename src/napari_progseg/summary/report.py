@@ -22,7 +22,8 @@ from .models import RunFacts, all_runs, run_facts
 
 NAME = "report.html"
 _NONE = "–"
-_TASKS = {"segmentation": "masks", "interactive": "masks from clicks", "restoration": "restoration"}
+_SEGMENTS = ("segmentation", "interactive")
+_TASKS = {"segmentation": "masks", "interactive": "masks from clicks", "restoration": "restoration", "shape": "shapes"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def report_of(project: Project, summary: Summary) -> Report:
 
 def _newest(runs: Sequence[RunFacts]) -> RunFacts | None:
     """Return the newest run that segments and that was not kept out or put off by *Keep learning*."""
-    trained = [run for run in runs if run.config.task != "restoration" and (run.path / "checkpoints").is_dir()]
+    trained = [run for run in runs if run.config.task in _SEGMENTS and (run.path / "checkpoints").is_dir()]
     usable = [run for run in trained if not is_held_back(run.path)]
     return usable[-1] if usable else None
 

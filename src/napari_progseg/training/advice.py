@@ -179,6 +179,8 @@ def _earlier(project: Project) -> Iterator[Earlier]:
             if not (run / "checkpoints" / "last.json").exists() or is_held_back(run):
                 continue
             config = RunConfig.model_validate(read_json(run / CONFIG))
+            if config.task == "shape":
+                continue
             plan = Plan.model_validate(read_json(run / "plan.json"))
             yield Earlier(run, config.task, config.train, plan.classes, _dice(run))
 

@@ -17,9 +17,11 @@ from ..inference.shape_evaluation import labelled_surface
 from ..inference.shapes import MODEL, network_mm
 from ..project import Project
 from ..shape.correspondences import Correspondences, build_correspondences
-from ..shape.files import load_model, save_model
+from ..shape.files import correspondences_from_particles, load_model, save_model
+from ..shape.frame import from_world
 from ..shape.mesh import Mesh
 from ..shape.model import FEWEST_CASES, ShapeModel
+from ..shape.particles import read_all
 from ..storage.cache import Arrays, VolumeCache, source_key
 from ..volume import LabelClass
 from .config import RunConfig, ShapeConfig
@@ -44,7 +46,7 @@ def refuse_impossible_shape(project: Project, config: RunConfig) -> None:
             "complete the labels of more cases"
         )
     if config.shape.model is not None:
-        _refuse_other_cases(load_model(Path(config.shape.model)), config)
+        _refuse_other_cases(load_model(Path(config.shape.model)), config.train, config.shape.model)
 
 
 def structure_of(project: Project, settings: ShapeConfig) -> LabelClass:
@@ -75,17 +77,31 @@ def model_of_run(project: Project, config: RunConfig, run_dir: Path | None) -> S
     """Return the shape model of a run: the one it keeps, the one its settings name, or a new one."""
     if run_dir is not None and (run_dir / MODEL).exists():
         return load_model(run_dir / MODEL)
-    settings = config.shape
-    scales = settings.scales[-1:] if settings.schedule == "single" else settings.scales
-    structure = structure_of(project, settings)
-    if settings.model is None:
-        found = correspondences(project, config.train, structure, settings.scales[-1], reflect=settings.reflect)
-    else:
-        found = _of_cases(load_model(Path(settings.model)), config)
-    model = ShapeModel.of(found, structure.name, scales, settings.variance, settings.modes)
+    model = built_model(project, config.train, config.shape)
     if run_dir is not None:
         save_model(run_dir / MODEL, model)
     return model
+
+
+def built_model(
+    project: Project, cases: tuple[str, ...], settings: ShapeConfig, particles: Path | None = None
+) -> ShapeModel:
+    """Build a shape model from labels, from ShapeWorks particles, or from the file that the settings name.
+
+    Parameters
+    ----------
+    particles : Path or None
+        Folder of ``CASE.particles`` in world mm, as ShapeWorks writes them.
+    """
+    structure = structure_of(project, settings)
+    if particles is not None:
+        found = _from_shapeworks(project, cases, structure, particles)
+    elif settings.model is not None:
+        found = _of_cases(load_model(Path(settings.model)), cases, settings.model)
+    else:
+        found = correspondences(project, cases, structure, settings.scales[-1], reflect=settings.reflect)
+    scales = settings.scales[-1:] if settings.schedule == "single" else settings.scales
+    return ShapeModel.of(found, structure.name, scales, settings.variance, settings.modes)
 
 
 def with_heads(plan: Plan, model: ShapeModel, settings: ShapeConfig) -> Plan:
@@ -146,18 +162,29 @@ def correspondences(
     )
 
 
-def _refuse_other_cases(model: ShapeModel, config: RunConfig) -> None:
-    if missing := [case for case in config.train if case not in model.cases]:
+def _from_shapeworks(
+    project: Project, cases: tuple[str, ...], structure: LabelClass, particles: Path
+) -> Correspondences:
+    """Join particles of a ShapeWorks project to the labelled surfaces of its cases."""
+    found = read_all(particles, cases)
+    geometries = {case: project.volume(case).geometry for case in cases}
+    centred = {case: from_world(found[case], geometries[case]) for case in cases}
+    surfaces = {case: labelled_surface(project.labels(case), structure, case)[0] for case in cases}
+    return correspondences_from_particles(centred, surfaces)
+
+
+def _refuse_other_cases(model: ShapeModel, cases: Sequence[str], file: str) -> None:
+    if missing := [case for case in cases if case not in model.cases]:
         raise UserError(
-            f"the shape model {config.shape.model} does not hold the cases {', '.join(missing[:3])}; "
+            f"the shape model {file} does not hold the cases {', '.join(missing[:3])}; "
             "nothing was started; build it with them or train on its own cases"
         )
 
 
-def _of_cases(model: ShapeModel, config: RunConfig) -> Correspondences:
+def _of_cases(model: ShapeModel, cases: tuple[str, ...], file: str) -> Correspondences:
     """Take the points of a run's training cases out of a model that may know more."""
-    _refuse_other_cases(model, config)
-    rows = [model.cases.index(case) for case in config.train]
+    _refuse_other_cases(model, cases, file)
+    rows = [model.cases.index(case) for case in cases]
     points = np.stack([model.poses[row].apply(model.points[row]) for row in rows])
     mean = model.points.mean(axis=0)
-    return Correspondences(config.train, points, model.mirrored[rows], model.surface, mean, model.notes)
+    return Correspondences(cases, points, model.mirrored[rows], model.surface, mean, model.notes)

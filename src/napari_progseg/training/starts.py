@@ -22,8 +22,9 @@ from .watch import CONFIG
 
 
 def usable_starts(project: Project) -> tuple[Path, ...]:
-    """Return the runs that have a checkpoint, newest first."""
-    return tuple(run for run in reversed(project.runs()) if list_checkpoints(run / "checkpoints"))
+    """Return the runs that have a checkpoint another run can begin with, newest first; those of shapes cannot."""
+    trained = (run for run in reversed(project.runs()) if list_checkpoints(run / "checkpoints"))
+    return tuple(run for run in trained if task_of(run) != "shape")
 
 
 def newest_restoration(project: Project) -> Path | None:
@@ -49,14 +50,20 @@ def source_weights(runs_dir: Path, init: str) -> Weights:
     Raises
     ------
     UserError
-        If the run is gone or has no checkpoint.
+        If the run is gone, has no checkpoint, or has learned shapes.
     """
     folder = start_folder(runs_dir, init)
     if not folder.is_dir():
         raise UserError(
             f"the run to start from, {init}, is not there; nothing was started; start from another run or from scratch"
         )
-    return load_weights(folder)
+    weights = load_weights(folder)
+    if weights.plan.heads is not None:
+        raise UserError(
+            f"the run to start from, {folder.name}, has learned shapes, and no other run can begin with that; "
+            "nothing was started; start from a restoration run or from scratch"
+        )
+    return weights
 
 
 def take_over(runs_dir: Path, network: nn.Module, plan: Plan, config: RunConfig) -> CarryReport:

@@ -34,6 +34,8 @@ class RunStatus:
         Time of training, and the estimate of what remains.
     message : str
         Why it failed, where it did.
+    best_mm : float or None
+        Smallest mean surface distance of a run of task ``shape``, which has no Dice.
     """
 
     name: str
@@ -47,6 +49,7 @@ class RunStatus:
     seconds_left: float | None
     train_cases: tuple[str, ...]
     message: str = ""
+    best_mm: float | None = None
 
 
 def request(run_dir: Path, want: Want | None = None, preview: str | None = None, z: int | None = None) -> None:
@@ -166,11 +169,12 @@ def status(run_dir: Path) -> RunStatus:
         step.step if step else 0,
         progress,
         checked.mean_dice if checked else None,
-        _best_dice(run_dir),
+        _best(run_dir, "dice"),
         seconds,
         left,
         tuple(config["train"]),
         end.message if isinstance(end, Failed) else "",
+        _best(run_dir, "mm"),
     )
 
 
@@ -184,9 +188,9 @@ def _state(run_dir: Path, end: Event | None) -> State:
     return "new" if end is None else "dead"
 
 
-def _best_dice(run_dir: Path) -> float | None:
+def _best(run_dir: Path, measure: str) -> float | None:
     try:
-        return float(read_json(run_dir / "checkpoints" / "best.json")["dice"])
+        return float(read_json(run_dir / "checkpoints" / "best.json")[measure])
     except (FileNotFoundError, DamagedFileError, KeyError, TypeError):
         return None
 
