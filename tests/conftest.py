@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from napari_progseg.data.plan import Plan
+    from napari_progseg.shape.model import ShapeModel
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -66,6 +67,31 @@ def plan_of() -> Callable[..., Plan]:
         return Plan(**{**plain, **fields})
 
     return build
+
+
+@pytest.fixture(scope="session")
+def shape_model() -> ShapeModel:
+    """Build a model of six ellipsoids, whose points correspond exactly; 16, 32 and 64 points, all modes."""
+    import numpy as np
+
+    from napari_progseg.shape.correspondences import Correspondences
+    from napari_progseg.shape.farthest import farthest_order
+    from napari_progseg.shape.mesh import surface_of
+    from napari_progseg.shape.model import ShapeModel
+
+    rng = np.random.default_rng(0)
+    sphere = rng.standard_normal((400, 3))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    sphere = sphere[farthest_order(sphere, 64)]
+    axes = np.array([9.0, 7.0, 6.0]) * np.exp(0.12 * rng.standard_normal((6, 3)))
+    shift = rng.standard_normal((6, 1, 3))
+    grid = np.stack(np.meshgrid(*[np.arange(-12.0, 13)] * 3, indexing="ij"), axis=-1)
+    template, _ = surface_of(((grid / axes[0]) ** 2).sum(-1) < 1, (1.0, 1.0, 1.0))
+    points = sphere * axes[:, None] + shift
+    found = Correspondences(
+        tuple(f"p{number}" for number in range(6)), points, np.zeros(6, bool), template, sphere * axes[0]
+    )
+    return ShapeModel.of(found, "body", (16, 32, 64), 1.0)
 
 
 @pytest.fixture

@@ -377,8 +377,9 @@ def test_clicks_for_a_model_without_clicks_are_refused(trained: Path, cohort: Pa
     assert "without clicks" in done.stderr
 
 
-def test_sample_writes_a_cohort_that_init_takes(tmp_path: Path) -> None:
-    done = progseg("sample", tmp_path / "scans", "--kind", "mr", "--patients", 3, "--labelled", 2)
+@pytest.mark.parametrize("kind", ["mr", "supershape"])
+def test_sample_writes_a_cohort_that_init_takes(tmp_path: Path, kind: str) -> None:
+    done = progseg("sample", tmp_path / "scans", "--kind", kind, "--patients", 3, "--labelled", 2)
     assert done.exit_code == 0, done.output
     made = progseg("init", tmp_path / "p", "--images", tmp_path / "scans/images", "--labels", tmp_path / "scans/labels")
     assert "3 cases, 2 of them completed" in made.output

@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_progseg import io, samples
 from napari_progseg.errors import UserError
 from napari_progseg.placement import geometry_of
-from napari_progseg.samples import hippocampus, leg_ct, two_part_mr, write_cohort
+from napari_progseg.samples import hippocampus, leg_ct, supershape, two_part_mr, write_cohort
 
 SMALL_LEG = {"shape_zyx": (10, 48, 48)}
 
@@ -105,6 +105,21 @@ def test_a_cohort_on_disk_reads_back_as_it_was_drawn(tmp_path):
     assert not read.geometry.mismatch(volume.geometry)
     mask = io.read_labels(folder / "labels" / "mr_001.nii.gz", like=read.geometry)
     np.testing.assert_array_equal(mask.labels, labels.labels)
+
+
+def test_a_cohort_of_supershapes_reads_back_as_it_was_drawn_at_any_number_of_voxels(tmp_path):
+    folder = write_cohort(tmp_path, "supershape", patients=2, labelled=1, seed=5, voxels=16)
+    assert [path.name for path in sorted((folder / "images").iterdir())] == [
+        f"supershape_{n:03d}.nii.gz" for n in (0, 1)
+    ]
+    assert [path.name for path in (folder / "labels").iterdir()] == ["supershape_000.nii.gz"]
+    volume, labels, _ = supershape(0, seed=5, shape_zyx=(16, 16, 16), spacing_zyx_mm=(4, 4, 4))
+    read = io.read_volume(folder / "images" / "supershape_000.nii.gz")
+    np.testing.assert_array_equal(read.image, volume.image)
+    assert not read.geometry.mismatch(volume.geometry)
+    mask = io.read_labels(folder / "labels" / "supershape_000.nii.gz", like=read.geometry)
+    np.testing.assert_array_equal(mask.labels, labels.labels)
+    assert np.unique(mask.labels).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("layers", [samples.leg_layers, samples.mr_layers])

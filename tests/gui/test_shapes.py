@@ -1,29 +1,28 @@
-"""The window part of task shape: how it is started, what its runs are kept out of, and the shape of a patient."""
+"""The shape of a patient: predicted by a run that was really trained, shown, moved, measured and saved."""
 
 from __future__ import annotations
 
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_progseg import io
 from napari_progseg.errors import UserError
-from napari_progseg.gui.feed import RunFeed
-from napari_progseg.gui.footer import job_text
 from napari_progseg.gui.layers import PREFIX
-from napari_progseg.gui.modes import MODES
 from napari_progseg.gui.shaped import outline
-from napari_progseg.gui.wording import nothing_to_start, training_sentence
 from napari_progseg.project import CaseState, Project
-from napari_progseg.samples import write_cohort
+from napari_progseg.samples.supershapes import supershape
+from napari_progseg.shape.correspondences import Correspondences
+from napari_progseg.shape.files import save_model
 from napari_progseg.shape.frame import from_world, to_voxels
 from napari_progseg.shape.mesh import surface_of
+from napari_progseg.shape.model import ShapeModel
 from napari_progseg.training.config import preset_config
-from napari_progseg.training.events import Started, StepDone, Validated
-from napari_progseg.volume import LabelClass
 
 from .conftest import open_case
 
@@ -31,171 +30,38 @@ SCALES = (16, 32, 64)
 RUN = "0001-shape"
 
 
-# --- starting ---------------------------------------------------------------------------------------------------
-
-
-def ready(dock, project, qtbot, runs: int = 0) -> None:
-    assert dock.open_project(project.root)
-    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == runs and not dock.desk.runs.live, timeout=20_000)
-
-
-def test_a_shape_of_the_chosen_structure_is_started_with_what_the_form_says(dock, engine, project, qtbot) -> None:
-    ready(dock, project, qtbot)
-    dock.show_part("Train")
-    form = dock.train
-    form.choose_mode("shape")
-    assert not form.structure.isHidden()
-    assert list(form.advanced.preset.choices) == ["default", "tiny"]
-    assert "Learn the shape of left from 3 patients, without a check on others" in form.sentence.text()
-    form.structure.setCurrentIndex(1)
-    assert "the shape of right from" in form.sentence.text()
-    form.advanced.shape.fields["scales"].value = "32, 128"
-    form.advanced.shape.fields["supervision"].value = "shallow"
-    form.advanced.shape.fields["warped"].value = 0.5
-    assert form.start.isEnabled()
-    QTest.mouseClick(form.start, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.desk.runs.live, timeout=20_000)
-    (config,) = engine.started
-    assert (config.task, config.shape.structure, config.shape.scales) == ("shape", "right", (32, 128))
-    assert (config.shape.supervision, config.shape.warped, config.patches.batch) == ("shallow", 0.5, 8)
-    assert len(config.train) == 3
-    assert not form.structure.isEnabled()
-    engine.states[dock.desk.runs.run.name] = "finished"
-    qtbot.waitUntil(lambda: not dock.desk.runs.live, timeout=20_000)
-
-
-def test_the_form_shows_what_matters_to_shapes_and_gives_others_their_values_back(dock, project, qtbot) -> None:
-    ready(dock, project, qtbot)
-    form = dock.train
-
-    def shown() -> set[str]:
-        return {widget.name for widget in form.advanced.form.widgets if not widget.native.isHidden()}
-
-    form.choose_mode("segmentation")
-    before = shown(), form.advanced.batch.value, form.advanced.rate.value
-    form.choose_mode("shape")
-    own = {f"shape_{name}" for name in ("backbone", "scales", "schedule", "supervision", "warped")}
-    assert own <= shown()
-    assert not {"dims", "patch", "patches_schedule"} & shown()
-    assert form.advanced.batch.value == 8
-    form.choose_mode("segmentation")
-    assert (shown(), form.advanced.batch.value, form.advanced.rate.value) == before
-    assert form.structure.isHidden()
-
-
-def test_a_shape_is_not_learned_from_two_patients(dock, project, qtbot) -> None:
-    ready(dock, project, qtbot)
-    dock.train.choose_mode("shape")
-    dock.train.picker.list.item(0).setCheckState(Qt.CheckState.Unchecked)
-    assert not dock.train.start.isEnabled()
-    assert dock.train.sentence.text() == "Tick at least 3 labelled patients to train on."
-    dock.train.choose_mode("segmentation")
-    assert dock.train.start.isEnabled()
-    text = nothing_to_start(MODES["shape"], 2, has_restoration=False)
-    assert text.startswith("Shapes are learned from at least 3 labelled patients, and so far 2 are labelled completely")
-    assert "No patient is labelled" in nothing_to_start(MODES["shape"], 0, has_restoration=False)
-
-
-def test_a_scale_that_is_no_number_is_refused_in_a_sentence(dock, engine, project, qtbot) -> None:
-    ready(dock, project, qtbot)
-    said = []
-    dock.desk.said.connect(said.append)
-    dock.train.choose_mode("shape")
-    dock.train.advanced.shape.fields["scales"].value = "few, more"
-    dock.train.start.click()
-    assert len(said) == 1
-    assert "shape.scales" in said[0]
-    assert not engine.started
-
-
-def test_the_sentence_names_the_structure() -> None:
-    text = training_sentence(MODES["shape"], (LabelClass("left", (1,)),), 5, 1, 5.0, "this GPU")
-    assert text == "Learn the shape of left from 5 patients, checked on 1 other; 5 min on this GPU."
-
-
-# --- what a run of shapes is kept out of ------------------------------------------------------------------------
-
-
-def test_a_run_of_shapes_is_no_model_to_use_or_to_start_from(opened, engine, project, qtbot) -> None:
-    engine.add_run(project, "0001-segm", "segmentation")
-    run = engine.add_run(project, "0002-shape", "shape")
-    (run / "checkpoints").mkdir()
-    (run / "checkpoints" / "best.json").write_text('{"checkpoint": "x", "dice": null, "mm": 0.434}')
-    opened.desk.runs.refresh()
-    results = opened.results
-    qtbot.waitUntil(lambda: results.runs.rowCount() == 2 and not opened.desk.runs.live, timeout=20_000)
-    assert opened.desk.answerer.predictor.name == "0001-segm"
-    assert [results.runs.item(0, column).text() for column in (1, 4)] == ["shape", "0.43 mm"]
-    results.runs.selectRow(0)
-    assert not results.use.isEnabled()
-    assert "choose it in “Shape”" in results.use.toolTip()
-    assert all(part.isHidden() for part in (results.adapted, results.meter, results.how_many))
-    assert "run 0001 can predict" in results.finish.about.text()
-    opened.train.choose_mode("interactive")
-    begin = opened.train.begin
-    assert [begin.itemText(n) for n in range(begin.count())] == ["scratch", "0001 · automatic · Dice 0.800"]
-    opened.train.choose_mode("shape")
-    assert [begin.itemText(n) for n in range(begin.count())] == ["scratch"]
-    assert not opened.train.adapt.isEnabled()
-
-
-def test_the_curve_of_a_run_of_shapes_is_in_mm(dock, engine, project, qtbot) -> None:
-    engine.add_run(project, "0001-segm", "segmentation")
-    engine.add_run(project, "0002-shape", "shape")
-    ready(dock, project, qtbot, 2)
-    qtbot.waitUntil(lambda: dock.desk.runs.feed.ended, timeout=20_000)
-    curves = dock.results.curves
-    axis = curves.dice.getPlotItem().getAxis("left")
-    assert axis.labelText == "distance (mm)"
-    assert list(curves._mean.getData()[1]) == [0.9, 0.43]
-    assert list(curves._best.getData()[1]) == [0.43]
-    assert dock.results.title.text() == "Run 0002 · finished · best distance 0.43 mm"
-    dock.desk.runs.attach(project.runs_dir / "0001-segm")
-    qtbot.waitUntil(lambda: dock.desk.runs.feed.ended, timeout=20_000)
-    assert axis.labelText == "Dice"
-    assert list(curves._mean.getData()[1]) == [0.8]
-
-
-def test_the_footer_shows_the_distance_and_where_it_goes() -> None:
-    feed = RunFeed("0007-shape", MODES["shape"])
-    feed.update([Started(0, "", "cpu"), StepDone(40, 0.1, 0.5, 1e-3, 1.0, 0, (8, 8), 4, 2)])
-    for step, mm in ((20, 0.9), (40, 0.43)):
-        feed.update([Validated(step, 0.1, 1.0, None, {}, True, mean_mm=mm)])
-    assert job_text(feed) == "run 0007 · shape · step 40 · 0.43 mm ▼ 0.47"
-    assert feed.trend() == [0.9, 0.43]
-
-
-def test_a_live_run_of_shapes_never_changes_the_prediction(opened, engine, project, qtbot) -> None:
-    run = engine.add_run(project, "0001-shape", "shape", "running")
-    engine.add_preview(run, np.ones_like(opened.desk.case.predicted), "case-0")
-    opened.desk.runs.refresh()
-    qtbot.waitUntil(lambda: opened.desk.runs.live and opened.desk.runs.feed.step == 40, timeout=20_000)
-    engine.states[run.name] = "finished"
-    qtbot.waitUntil(lambda: not opened.desk.runs.live, timeout=20_000)
-    assert not opened.desk.case.has_prediction
-    assert not [case for _, _, case in engine.requests if case]
-
-
-# --- the shape of a patient -------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="session")
 def trained_shapes(tmp_path_factory) -> Project:
-    """A project of six supershapes, five of them labelled, with a run that has learned a little of their shape."""
+    """A project of six supershapes, five of them labelled, with a run that has learned a little of their shape.
+
+    The points of its model are the exact ones, which takes less time than finding them.
+    """
     from napari_progseg.training.run import create_run, execute
 
     folder = tmp_path_factory.mktemp("shapes")
-    write_cohort(folder, "supershape", 6, labelled=5, seed=0)
+    exact, surfaces = {}, {}
+    for patient in range(6):
+        volume, labels, points = supershape(patient, shape_zyx=(20, 20, 20), spacing_zyx_mm=(3.2, 3.2, 3.2))
+        stored = nib.Nifti1Image(volume.geometry.from_canonical(volume.image), volume.geometry.affine_ras)
+        (folder / "images").mkdir(exist_ok=True)
+        nib.save(stored, folder / "images" / f"body_{patient}.nii.gz")
+        if patient < 5:
+            io.write_labels(folder / "labels" / f"body_{patient}.nii.gz", labels)
+        exact[f"body_{patient}"] = points[: SCALES[-1]]
+        surfaces[f"body_{patient}"] = surface_of(labels.labels > 0, volume.geometry.spacing_zyx_mm)[0]
     project = Project.create(folder / "project", folder / "images", folder / "labels", {"body": (1,)})
-    cases = [case.id for case in project.completed]
+    *train, check = (case.id for case in project.completed)
+    points = np.stack([exact[case] for case in train])
+    known = Correspondences(tuple(train), points, np.zeros(len(train), bool), surfaces[train[0]], points[0])
+    save_model(folder / "model.npz", ShapeModel.of(known, "body", SCALES))
     config = preset_config(
         "tiny",
         "shape",
         name="shape",
-        train=tuple(cases[:4]),
-        validation=tuple(cases[4:]),
-        budget={"steps": 3},
-        shape={"structure": "body", "scales": SCALES},
+        train=tuple(train),
+        validation=(check,),
+        budget={"steps": 2},
+        shape={"structure": "body", "scales": SCALES, "model": str(folder / "model.npz")},
         device="cpu",
     )
     for _ in execute(create_run(project, config)):
@@ -215,7 +81,7 @@ def shapes(trained_shapes, tmp_path, make_napari_viewer_proxy, qtbot):
     viewer.window.add_dock_widget(dock)
     project = Project.open(tmp_path / "study" / "project")
     open_case(dock, project, qtbot, project.completed[-1].id)
-    qtbot.waitUntil(lambda: dock.desk.device and dock.desk.runs.rows, timeout=60_000)
+    qtbot.waitUntil(lambda: bool(dock.desk.device and dock.desk.runs.rows), timeout=60_000)
     yield dock
     dock.desk.close()
     qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=20_000)
@@ -242,13 +108,14 @@ def predict(dock, qtbot):
 
 def moved(dock, qtbot, place: int) -> None:
     part = dock.results.shape
-    part.slider.setValue(place)
+    part.controls.slider.setValue(place)
     qtbot.waitUntil(lambda: not part._drawing.isActive(), timeout=5000)
 
 
 def test_the_part_is_there_where_a_run_knows_shapes(dock, engine, project, qtbot) -> None:
     engine.add_run(project, "0001-segm", "segmentation")
-    ready(dock, project, qtbot, 1)
+    assert dock.open_project(project.root)
+    qtbot.waitUntil(lambda: len(dock.desk.runs.rows) == 1, timeout=20_000)
     assert dock.results.shape.isHidden()
     for number in (2, 3):
         engine.add_run(project, f"000{number}-shape", "shape")
@@ -264,7 +131,7 @@ def test_the_part_is_there_where_a_run_knows_shapes(dock, engine, project, qtbot
     assert part.chosen.name == "0002-shape"
     assert not part.predict.isEnabled()
     assert part.about.text() == "Open a patient to predict its shape."
-    assert part.details.isHidden()
+    assert part.controls.isHidden()
 
 
 def test_a_predicted_shape_lies_over_the_image_and_changes_no_label(shapes, qtbot) -> None:
@@ -279,22 +146,26 @@ def test_a_predicted_shape_lies_over_the_image_and_changes_no_label(shapes, qtbo
     for name in ("mask", "surface", "outline", "points"):
         assert np.allclose(layer(shapes, name).scale, case.image.scale)
         assert layer(shapes, name).units == case.image.units
-        assert not layer(shapes, name).editable
-    assert shapes.desk.viewer.layers.selection.active is case.click_layer.layer
+    moved(shapes, qtbot, 20)
+    assert not layer(shapes, "points").editable
+    assert not layer(shapes, "mask").editable
+    assert shapes.desk.viewer.layers.selection.active == case.click_layer.layer
     assert np.array_equal(case.labels, labels)
     assert np.array_equal(case.predicted, predicted)
     assert shapes.desk.answerer.predictor is None
-    # a network of three steps has learned no more than where bodies are
+    # a network of two steps has learned no more than where bodies are
     middle = np.argwhere(case.labels > 0).mean(axis=0)
     assert np.linalg.norm(layer(shapes, "points").data.mean(axis=0) - middle) < 6
 
 
 def test_the_points_of_any_scale_are_shown(shapes, qtbot) -> None:
     part = predict(shapes, qtbot)
-    assert [part.scale.itemText(n) for n in range(part.scale.count())] == [str(count) for count in SCALES]
+    assert [part.controls.scale.itemText(n) for n in range(part.controls.scale.count())] == [
+        str(count) for count in SCALES
+    ]
     assert len(layer(shapes, "points").data) == SCALES[-1]
     size = layer(shapes, "points").size[0]
-    part.scale.setCurrentIndex(0)
+    part.controls.scale.setCurrentIndex(0)
     qtbot.waitUntil(lambda: len(layer(shapes, "points").data) == SCALES[0], timeout=5000)
     assert layer(shapes, "points").size[0] > size
     assert np.allclose(layer(shapes, "points").data, to_voxels(part.shaped.patient.points[0], part.shaped.geometry))
@@ -307,24 +178,24 @@ def test_the_slider_moves_the_surface_along_a_mode_and_back(shapes, qtbot) -> No
     trained = load_shapes(shapes.desk.project.runs_dir / RUN)
     predicted = predict_shape(trained, case.volume)
     level = trained.model.levels[-1]
-    assert part.mode.itemText(0) == f"Mode 1 · {100 * level.share[0]:.0f} % of variance"
-    assert part.mode.count() == len(level.modes) > 1
-    part.mode.setCurrentIndex(1)
-    part.mean.click()
+    assert part.controls.mode.itemText(0) == f"Mode 1 · {100 * level.share[0]:.0f} % of variance"
+    assert part.controls.mode.count() == len(level.modes) > 1
+    part.controls.mode.setCurrentIndex(1)
+    part.controls.mean.click()
     moved(shapes, qtbot, 20)
-    assert part.deviations.text() == "+2.0 σ"
+    assert part.controls.place.text() == "+2.0 σ"
     scores = np.zeros(len(level.modes))
     scores[1] = 2
     wanted = predicted.placed(trained.model.surface_at(level.shapes(scores)[0])).vertices
     assert np.allclose(layer(shapes, "surface").vertices, to_voxels(wanted, part.shaped.geometry), atol=1e-4)
     still = to_voxels(part.shaped.patient.vertices, part.shaped.geometry)
-    part.patient.click()
-    assert part.slider.value() == 0
+    part.controls.patient.click()
+    assert part.controls.slider.value() == 0
     qtbot.waitUntil(lambda: np.allclose(layer(shapes, "surface").vertices, still), timeout=5000)
     moved(shapes, qtbot, -30)
     assert not np.allclose(layer(shapes, "surface").vertices, still)
-    part.mode.setCurrentIndex(0)
-    assert (part.slider.value(), part.deviations.text()) == (0, "0.0 σ")
+    part.controls.mode.setCurrentIndex(0)
+    assert (part.controls.slider.value(), part.controls.place.text()) == (0, "0.0 σ")
 
 
 def test_a_slice_shows_the_outline_and_3d_the_surface_with_no_mask_before_it(shapes, qtbot) -> None:
@@ -337,10 +208,10 @@ def test_a_slice_shows_the_outline_and_3d_the_surface_with_no_mask_before_it(sha
     assert np.allclose(starts[:, 0], z)
     low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
     assert ((starts >= low - 1e-6) & (starts <= high + 1e-6)).all()
-    part.turn.click()
+    part.controls.turn.click()
     assert dims.ndisplay == 3
     assert (surface.visible, drawn.visible, case.labels_layer.visible) == (True, False, False)
-    part.turn.click()
+    part.controls.turn.click()
     assert (surface.visible, drawn.visible, case.labels_layer.visible) == (False, True, True)
     dims.set_point(0, 0)
     assert len(drawn.data) == 0
@@ -360,7 +231,7 @@ def test_what_is_shown_is_saved_in_the_mm_of_the_scan(shapes, qtbot, tmp_path, m
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
     for ending in endings[:4]:
-        QTest.mouseClick(part.save, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(part.controls.save, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda path=tmp_path / f"saved{ending}": path.exists(), timeout=20_000)
     assert asked[0].endswith(f"{case}-shape")
     points = from_world(read_particles(tmp_path / "saved.particles"), geometry)
@@ -369,7 +240,7 @@ def test_what_is_shown_is_saved_in_the_mm_of_the_scan(shapes, qtbot, tmp_path, m
     moved(shapes, qtbot, 15)
     said = []
     shapes.desk.said.connect(said.append)
-    part.save.click()
+    part.controls.save.click()
     assert said == ["saved.particles is there already, so nothing was saved. Choose another name."]
     assert asked[-1].endswith(f"{case}-shape-mode1+1.5")
     part.save_to(tmp_path / "moved.particles")
@@ -401,7 +272,7 @@ def test_a_shape_goes_with_its_patient(shapes, qtbot) -> None:
     shapes.open_case(other)
     qtbot.waitUntil(lambda: shapes.desk.case is not None and shapes.desk.case.id == other, timeout=20_000)
     assert shape_layers(shapes) == []
-    assert part.details.isHidden()
+    assert part.controls.isHidden()
     assert part.shaped is None
     predict(shapes, qtbot)
     assert len(shape_layers(shapes)) == 4
@@ -427,8 +298,8 @@ def test_removed_layers_are_no_trouble(shapes, qtbot) -> None:
     for name in ("points", "surface", "outline"):
         shapes.desk.viewer.layers.remove(layer(shapes, name))
     moved(shapes, qtbot, 10)
-    part.turn.click()
-    part.turn.click()
+    part.controls.turn.click()
+    part.controls.turn.click()
     predict(shapes, qtbot)
     assert len(shape_layers(shapes)) == 4
 

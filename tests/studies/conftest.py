@@ -88,6 +88,32 @@ def cells_of(project: Project, tmp_path: Path, study_of: Callable[..., LimitedDa
 
 
 @pytest.fixture
+def shape_row_of(row_of: Callable[..., Row]) -> Callable[..., Row]:
+    """Build a row of shapes; distances of the cases a, b, ... per measure, and points (step, mm) of the curve."""
+
+    def build(
+        group: str = "Deep",
+        patients: int = 5,
+        seed: int = 0,
+        *,
+        mm: dict[str, list[float | None]] | None = None,
+        curve: tuple[tuple[int, float], ...] = ((10, 2.0), (20, 1.0)),
+        **fields: Any,
+    ) -> Row:
+        told = mm or {"surface": [1.0, 2.0], "largest": [3.0, 4.0], "points": [1.5, 2.5]}
+        scores = tuple(
+            CaseScore(case=chr(ord("a") + number), mm={measure: values[number] for measure, values in told.items()})
+            for number in range(len(told["surface"]))
+        )
+        points = tuple(Point(step=step, seconds=step / 10, dice=None, mm=value) for step, value in curve)
+        return row_of(group, patients, seed, **{"study": "shape", "scores": scores, "curve": ()} | fields).model_copy(
+            update={"curve": points}
+        )
+
+    return build
+
+
+@pytest.fixture
 def row_of() -> Callable[..., Row]:
     """Build a row; Dice of the cases a, b, ... per measure, and points (step, Dice) of the curve."""
 

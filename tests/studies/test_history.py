@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def test_what_an_interrupted_run_repeats_counts_once() -> None:
     assert curve == (Point(step=2, seconds=3.0, dice=0.5),)
     assert (cost.steps, cost.voxels, cost.seconds) == (3, (2 + 3 + 2) * 32, 4.0)
     assert cost.validation_seconds == pytest.approx(1.0)
+
+
+def test_the_curve_of_shapes_is_in_mm() -> None:
+    events = [Started(0, "", "cpu"), step(1, 1.0), replace(check(1, 1.0, None, 0.5), mean_mm=1.25)]
+    curve, _ = told_by(events)
+    assert curve == (Point(step=1, seconds=1.0, dice=None, mm=1.25),)
 
 
 def test_a_run_that_never_began_took_nothing(tmp_path: Path) -> None:

@@ -31,15 +31,16 @@ def test_settings_of_another_task_do_not_make_another_row() -> None:
         run = preset_config("tiny", task, train=("a",), budget={"steps": 5})
         return fingerprint(bare(apply_settings(run, [setting])))
 
-    other = {"clicks": "clicks.most=3", "restoration": "restoration.flip=0.1"}
-    tasks: tuple[Task, ...] = ("segmentation", "interactive", "restoration")
+    other = {"clicks": "clicks.most=3", "restoration": "restoration.flip=0.1", "shape": "shape.mask=0.5"}
+    tasks: tuple[Task, ...] = ("segmentation", "interactive", "restoration", "shape")
     same = {
         task: {part: known_by(task, text) == known_by(task, "seed=0") for part, text in other.items()} for task in tasks
     }
     assert same == {
-        "segmentation": {"clicks": True, "restoration": True},
-        "interactive": {"clicks": False, "restoration": True},
-        "restoration": {"clicks": True, "restoration": False},
+        "segmentation": {"clicks": True, "restoration": True, "shape": True},
+        "interactive": {"clicks": False, "restoration": True, "shape": True},
+        "restoration": {"clicks": True, "restoration": False, "shape": True},
+        "shape": {"clicks": True, "restoration": True, "shape": False},
     }
 
 
@@ -97,3 +98,13 @@ def test_a_mean_leaves_out_what_is_not_defined(row_of: RowOf) -> None:
     row = row_of(dice={"0": [0.4, None], "1": [0.6, 0.8], "emptied": [None, None]})
     assert row.measures == ("0", "1", "emptied")
     assert (row.mean("0"), row.mean("1"), row.mean("emptied")) == (0.4, pytest.approx(0.7), None)
+
+
+def test_a_row_of_shapes_has_distances_and_no_dice(shape_row_of: RowOf, row_of: RowOf, tmp_path: Path) -> None:
+    row = shape_row_of(mm={"surface": [1.0, 2.0], "mask": [0.5, None]})
+    assert row.in_mm
+    assert not row_of().in_mm
+    assert row.measures == ("surface", "mask")
+    assert (row.mean("surface"), row.mean("mask"), row.mean("surface 64")) == (1.5, 0.5, None)
+    RowFile(tmp_path).append(row)
+    assert list(RowFile(tmp_path).read().values()) == [row]

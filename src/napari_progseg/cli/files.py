@@ -104,7 +104,10 @@ def check(
 def sample(
     folder: Annotated[Path, typer.Argument(help="Where images/ and labels/ are written.")],
     kind: Annotated[
-        Literal["leg", "mr"], typer.Option(help="leg: CT-like, a long bone; mr: a structure of two parts.")
+        Literal["leg", "mr", "supershape"],
+        typer.Option(
+            help="leg: CT-like, a long bone; mr: a structure of two parts; supershape: bodies to learn shapes."
+        ),
     ] = "leg",
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 12,
     labelled: Annotated[int | None, typer.Option(min=0, help="How many of them have labels; all if not said.")] = None,

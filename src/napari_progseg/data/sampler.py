@@ -85,6 +85,15 @@ class PatchSampler:
         grown = tuple(int(np.ceil(n * self._margin)) for n in patch)
         return (1, *grown) if self._plan.dims == 2 else grown  # type: ignore[return-value]
 
+    def middles(self, patch: Patch) -> Tensor:
+        """Return the labels of every case in a patch about its middle, (cases, *patch) of uint8."""
+        size = np.array(patch if self._plan.dims == 3 else (1, *patch))
+        labels = np.empty((len(self._cases), *size), np.uint8)
+        for row, case in enumerate(self._cases.values()):
+            start = [int(m // 2 - n // 2) for m, n in zip(case.image.shape, size, strict=True)]
+            _cut(case.labels, start, labels[row], self._beyond)
+        return torch.from_numpy(labels.reshape(len(labels), *patch))
+
     def draw(self, stage: Stage, step: int, seed: int, rank: int = 0) -> Batch:
         """Return the batch of a step; the same arguments give the same batch."""
         rng = np.random.default_rng([seed, rank, step, 0])

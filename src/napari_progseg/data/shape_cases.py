@@ -97,8 +97,9 @@ class ShapeTable:
 
     @property
     def unit_mm(self) -> float:
-        """Standard deviation of a coordinate of the local points, by which errors are measured in the loss."""
-        return float((self.local - self.local.mean(0)).square().mean().sqrt().clamp(min=1e-6))
+        """Standard deviation of a coordinate of the points in centred mm, by which errors are measured in the loss."""
+        points = self.real(torch.arange(len(self.local))).points
+        return float((points - points.mean(0)).square().mean().sqrt().clamp(min=1e-6))
 
     def real(self, rows: Tensor) -> Shapes:
         """Return the shapes of cases as they are."""

@@ -26,7 +26,6 @@ class Curves(QWidget):
         super().__init__()
         self.loss = quiet_plot("loss", _HEIGHT)
         self.dice = quiet_plot("Dice", _HEIGHT)
-        self._measure_in(shapes=False)
         self.dice.setXLink(self.loss)
         self.loss.getPlotItem().setLabel("bottom", "step")
         self.loss.getPlotItem().showLabel("bottom", False)
@@ -38,6 +37,7 @@ class Curves(QWidget):
         self._mean = self.dice.plot([], [], name="mean", symbol="o", symbolSize=5)
         self._best = pg.ScatterPlotItem(symbol="star", size=14)
         self.dice.addItem(self._best)
+        self._measure_in(shapes=False)
         self._look: Look | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -93,6 +93,7 @@ class Curves(QWidget):
         if shapes:  # a longer name than Dice
             axis.labelStyle["font-size"] = "8pt"
         axis.setLabel(_DISTANCE if shapes else "Dice")
+        self._legend.setVisible(not shapes)  # it would stand where distances end
         axis.setTicks(None if shapes else [[(0, "0"), (0.5, "0.5"), (1, "1")]])
         if shapes:
             self.dice.enableAutoRange(y=True)

@@ -94,7 +94,7 @@ class ShapeLayers:
         return float(np.clip(wanted, *_POINT_MM) / self.shaped.geometry.spacing_zyx_mm[-1])
 
     def _add_surface(self, colour: str) -> Surface:
-        layer = self._viewer.add_surface(
+        return self._viewer.add_surface(
             (self._vertices, self.shaped.faces),
             name=PREFIX + "shape surface",
             colormap=Colormap([colour, colour], name=f"progseg {colour}"),
@@ -104,11 +104,9 @@ class ShapeLayers:
             shading="smooth",
             **self._space,
         )
-        layer.editable = False
-        return layer
 
     def _add_outline(self, colour: str) -> Vectors:
-        layer = self._viewer.add_vectors(
+        return self._viewer.add_vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name=PREFIX + "shape outline",
@@ -116,8 +114,6 @@ class ShapeLayers:
             vector_style="line",
             **self._space,
         )
-        layer.editable = False
-        return layer
 
     def _add_mask(self, mask: NDArray[np.uint8], colour: str) -> Labels:
         layer = self._viewer.add_labels(
@@ -138,6 +134,7 @@ class ShapeLayers:
         if self.points in self._viewer.layers:
             found = form.points[scale]
             self.points.data = self._voxels(found)
+            self.points.editable = False  # napari sets it with the data
             if self.points.current_size != (size := self._size(self.shaped.patient.points[scale])):
                 self.points.size = size
                 self.points.current_size = size
@@ -154,7 +151,7 @@ class ShapeLayers:
     def _turned(self, *, in_3d: bool) -> None:
         self._uncover()
         if in_3d:
-            self._cover()
+            pass
         for layer, visible in ((self.surface, in_3d), (self.outline, not in_3d)):
             if layer in self._viewer.layers:
                 layer.visible = visible

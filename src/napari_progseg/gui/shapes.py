@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from ..project import CaseState
 from ..volume import LabelClass
 from . import engine
 from .background import Job, Problem, called
 from .desk import Desk
-from .parts import GRID, form, heading, note
+from .parts import GRID, heading, note
 from .runs import RunRow
+from .shapecontrols import ShapeControls
 from .shaped import Form, Shaped
 from .shapelayers import ShapeLayers
 from .theme import class_colour
-from .wording import counted, deviations_text, distance_text, mm_number, mode_text, run_number
+from .wording import counted, distance_text, mm_number, run_number
 
 if TYPE_CHECKING:
     from ..shape.distances import SurfaceDistance
@@ -41,12 +32,6 @@ _TIP = (
     "layers over the image; your labels stay as they are"
 )
 _MIRRORED_TIP = "The model learned one side, with the other side mirrored: tick for a patient of the other side"
-_MODE_TIP = (
-    "How the training patients differ most (modes of variation, principal components); the slider counts in standard "
-    "deviations (σ)"
-)
-_POINTS_TIP = "Each point lies at the same place of the anatomy in every patient (correspondences); coarse to fine"
-_MOST_DEVIATIONS, _STEPS = 3, 10
 _FILES = {
     "Points for ShapeWorks (*.particles)": ".particles",
     "Points as a table (*.csv)": ".csv",
@@ -76,10 +61,14 @@ class ShapePart(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         self.about = note(lines=2)
+        self.controls = ShapeControls()
+        self.controls.changed.connect(self._drawing.start)
+        self.controls.turn.clicked.connect(self._turn)
+        self.controls.save.clicked.connect(self._save)
         column.addWidget(heading("Shape"))
         column.addWidget(self.about)
         column.addLayout(self._run_part())
-        column.addWidget(self._shape_part())
+        column.addWidget(self.controls)
         desk.runs.listed.connect(self._list_runs)
         desk.case_changed.connect(self._case_changed)
         desk.cases_changed.connect(self._measure)
@@ -103,60 +92,6 @@ class ShapePart(QWidget):
         for widget in (self.run, self.mirrored, self.predict):
             column.addWidget(widget)
         return column
-
-    def _shape_part(self) -> QWidget:
-        self.scale = QComboBox()
-        self.scale.setToolTip(_POINTS_TIP)
-        self.scale.currentIndexChanged.connect(self._show)
-        self.turn = QPushButton("3D")
-        self.turn.setCheckable(True)
-        self.turn.setToolTip("Turn to 3D to see the surface; a slice shows its outline")
-        self.turn.clicked.connect(self._turn)
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Save the points or the surface as they are shown, in the scan's own mm")
-        self.save.clicked.connect(self._save)
-        self.mode = QComboBox()
-        self.mode.setToolTip(_MODE_TIP)
-        self.mode.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.mode.setMinimumContentsLength(12)
-        self.mode.currentIndexChanged.connect(self._reset)
-        self.details = QWidget()
-        rows = form(self.details, GRID // 2)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow("Points", _beside(self.scale, self.turn, self.save))
-        rows.addRow("Shows", self._start_part())
-        rows.addRow("Differs by", self.mode)
-        rows.addRow("", self._slider_part())
-        return self.details
-
-    def _start_part(self) -> QHBoxLayout:
-        self.patient = QPushButton("Patient")
-        self.patient.setToolTip("Show the predicted shape of this patient, not moved")
-        self.mean = QPushButton("Mean")
-        self.mean.setToolTip("Show the mean of the training patients, where this patient's shape lies")
-        self._starts = QButtonGroup(self)
-        for button in (self.patient, self.mean):
-            button.setCheckable(True)
-            button.clicked.connect(self._reset)
-            self._starts.addButton(button)
-        self.patient.setChecked(True)
-        row = _beside(self.patient, self.mean)
-        row.setStretch(1, 1)
-        return row
-
-    def _slider_part(self) -> QHBoxLayout:
-        most = _MOST_DEVIATIONS * _STEPS
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(-most, most)
-        self.slider.setPageStep(_STEPS)
-        self.slider.setTickInterval(_STEPS)
-        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
-        self.slider.setToolTip(_MODE_TIP)
-        self.slider.valueChanged.connect(self._show)
-        self.deviations = QLabel(deviations_text(_MOST_DEVIATIONS))
-        self.deviations.setFixedWidth(self.deviations.sizeHint().width() + GRID)
-        self.deviations.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        return _beside(self.slider, self.deviations)
 
     # --- predicting ---------------------------------------------------------------------------------------------
 
@@ -190,7 +125,7 @@ class ShapePart(QWidget):
         self.shaped = found
         _, colour = self._structure(found.structure)
         self._layers = ShapeLayers(case, found, colour)
-        self._list_choices(found)
+        self.controls.offer(found)
         self._measure()
         if found.notes:
             self._desk.said.emit(" ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in found.notes))
@@ -205,20 +140,6 @@ class ShapePart(QWidget):
             if each.name == name:
                 return each, class_colour(number)
         return None, class_colour(0)
-
-    def _list_choices(self, found: Shaped) -> None:
-        for box in (self.scale, self.mode):
-            box.blockSignals(True)
-            box.clear()
-        for count in found.scales:
-            self.scale.addItem(str(count))
-        self.scale.setCurrentIndex(self.scale.count() - 1)
-        for number, share in enumerate(found.shares, 1):
-            self.mode.addItem(mode_text(number, share))
-        for box in (self.scale, self.mode):
-            box.blockSignals(False)
-        self.patient.setChecked(True)
-        self._reset()
 
     # --- measuring ----------------------------------------------------------------------------------------------
 
@@ -249,39 +170,21 @@ class ShapePart(QWidget):
 
     # --- showing ------------------------------------------------------------------------------------------------
 
-    @property
-    def form(self) -> Form | None:
-        """The shape that is shown."""
-        if self.shaped is None:
-            return None
-        start = "mean" if self.mean.isChecked() else "patient"
-        return self.shaped.at(start, max(0, self.mode.currentIndex()), self.slider.value() / _STEPS)
-
-    def _show(self, *_: object) -> None:
-        self.deviations.setText(deviations_text(self.slider.value() / _STEPS))
-        self._drawing.start()
-
     def _draw(self) -> None:
-        if self._layers is not None and self.scale.currentIndex() >= 0:
-            self._layers.show(self.form, self.scale.currentIndex())
-
-    def _reset(self, *_: object) -> None:
-        """Show the patient's or the mean shape without any mode."""
-        self.slider.blockSignals(True)
-        self.slider.setValue(0)
-        self.slider.blockSignals(False)
-        self._show()
+        if self._layers is not None:
+            self._layers.show(self.form, self.controls.scale.currentIndex())
 
     def _turn(self, on: bool) -> None:
         self._desk.viewer.dims.ndisplay = 3 if on else 2
 
     def _view_turned(self, event: Any = None) -> None:
-        self.turn.setChecked(self._desk.viewer.dims.ndisplay == 3)
+        with suppress(RuntimeError):  # where the dock was taken out of the window, Qt has deleted the button
+            self.controls.turn.setChecked(self._desk.viewer.dims.ndisplay == 3)
 
     # --- saving -------------------------------------------------------------------------------------------------
 
     def _save(self) -> None:
-        name = str(self._desk.project.root / f"{self._layers.case.id}-{self._name_of_shown()}")
+        name = str(self._desk.project.root / f"{self._layers.case.id}-{self.controls.name}")
         chosen, kind = QFileDialog.getSaveFileName(self, "Save the shape as it is shown", name, ";;".join(_FILES))
         if not chosen:
             return
@@ -293,15 +196,14 @@ class ShapePart(QWidget):
                 return
         self.save_to(path)
 
-    def _name_of_shown(self) -> str:
-        """Name what is shown, so that a shape that was moved is not taken for the patient's."""
-        start = "mean" if self.mean.isChecked() else "shape"
-        moved = self.slider.value()
-        return f"{start}-mode{self.mode.currentIndex() + 1}{moved / _STEPS:+.1f}" if moved else start
+    @property
+    def form(self) -> Form | None:
+        """The shape that is shown."""
+        return None if self.shaped is None else self.controls.form_of(self.shaped)
 
     def save_to(self, path: Path) -> None:
         """Save the points of the chosen scale, or the surface, as they are shown; the ending says which."""
-        steps = called(engine.save_shape, path, self.shaped, self.form, self.scale.currentIndex())
+        steps = called(engine.save_shape, path, self.shaped, self.form, self.controls.scale.currentIndex())
         self._desk.background.start("saving a shape", steps, self._saved)
 
     def _saved(self, path: Path | Problem) -> None:
@@ -350,9 +252,7 @@ class ShapePart(QWidget):
         row, case = self.chosen, self._desk.case
         self.predict.setEnabled(row is not None and case is not None and self._predicting is None)
         self.mirrored.setVisible(row is not None and row.shape is not None and row.shape.reflect)
-        self.details.setVisible(self.shaped is not None)
-        self.mode.setEnabled(self.mode.count() > 0)
-        self.slider.setEnabled(self.mode.count() > 0)
+        self.controls.setVisible(self.shaped is not None)
         self.about.setText(self._words())
         self._view_turned()
 
@@ -376,13 +276,3 @@ def _run_text(row: RunRow) -> str:
     structure = [] if row.shape is None or row.shape.structure is None else [row.shape.structure]
     measured = [] if row.mm is None else [mm_number(row.mm)]
     return " · ".join([run_number(row.name), *structure, *measured])
-
-
-def _beside(first: QWidget, *others: QWidget) -> QHBoxLayout:
-    """Put widgets beside each other; the first takes the room there is."""
-    row = QHBoxLayout()
-    row.setSpacing(GRID)
-    row.addWidget(first, 1)
-    for other in others:
-        row.addWidget(other)
-    return row

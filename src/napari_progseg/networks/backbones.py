@@ -16,6 +16,9 @@ _FEATURES = 96
 _HIDDEN = 384
 # the soft mask is pooled to so many cells along every axis
 _CELLS = 8
+_LEAST_SPREAD = 0.05
+_MOST_UNUSUAL = 6.0
+_SHARPNESS = 5.0
 # volume, centroid and second moments of the soft mask
 _MASK_MOMENTS = 10
 
@@ -89,6 +92,9 @@ class UnetBackbone(nn.Module):
         Number of features.
     """
 
+    usual: Tensor
+    spread: Tensor
+
     def __init__(self, unet: DynUNet, width: int) -> None:
         super().__init__()
         self.unet = unet
@@ -97,6 +103,8 @@ class UnetBackbone(nn.Module):
         )
         self.features.apply(_xavier)
         self.size = _FEATURES + _MASK_MOMENTS
+        self.register_buffer("usual", torch.zeros(_CELLS**3 + _MASK_MOMENTS))
+        self.register_buffer("spread", torch.ones(_CELLS**3 + _MASK_MOMENTS))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Turn images (B, 1, Z, Y, X) into features (B, 106) and logits of the mask (B, 1, Z, Y, X)."""
@@ -106,11 +114,26 @@ class UnetBackbone(nn.Module):
             logits = self.unet(images)
         finally:
             handle.remove()
-        share = torch.sigmoid(logits.detach().float())
-        place = mask_moments(share)
-        cells = 4 * functional.adaptive_avg_pool3d(share, _CELLS).flatten(1) - 1
-        features = self.features(torch.cat([bottom[0].float().mean((2, 3, 4)), cells, place], dim=1))
-        return torch.cat([features, place], dim=1), logits
+        # nearly black and white, as the training masks are
+        share = torch.sigmoid(_SHARPNESS * logits.detach().float())
+        told = (_told(share) - self.usual) / self.spread
+        # the masks of the first steps are like none, and what they teach would weigh on the optimiser for long
+        told = told.clamp(-_MOST_UNUSUAL, _MOST_UNUSUAL)
+        features = self.features(torch.cat([bottom[0].float().mean((2, 3, 4)), told], dim=1))
+        return torch.cat([features, told[:, -_MASK_MOMENTS:]], dim=1), logits
+
+    @torch.no_grad()
+    def standardise(self, masks: Tensor) -> None:
+        """Tell what masks (N, 1, Z, Y, X) of the training cases have in common, so that features are what differs."""
+        told = _told(masks)
+        self.usual.copy_(told.mean(0))
+        self.spread.copy_(told.std(0) + _LEAST_SPREAD)
+
+
+def _told(share: Tensor) -> Tensor:
+    """Return what a soft mask (B, 1, Z, Y, X) says of a shape: how full each cell is, and its moments."""
+    cells = functional.adaptive_avg_pool3d(share, _CELLS).flatten(1)
+    return torch.cat([cells, mask_moments(share)], dim=1)
 
 
 def mask_moments(share: Tensor) -> Tensor:

@@ -98,8 +98,16 @@ class ShapeNetwork(nn.Module):
         self.decoders_learn = True
 
     @torch.no_grad()
-    def begin_as(self, model: ShapeModel) -> None:
-        """Let the decoders be mean and modes of `model`, and poses be told in deviations of its poses."""
+    def begin_as(self, model: ShapeModel, masks: Tensor) -> None:
+        """Let the decoders be mean and modes of `model`, and tell poses, and masks, by how they differ.
+
+        Parameters
+        ----------
+        masks : Tensor of float32, (N, 1, Z, Y, X)
+            Of training cases, on the network's grid.
+        """
+        if isinstance(self.backbone, UnetBackbone):
+            self.backbone.standardise(masks)
         for number, (decoder, level) in enumerate(zip(self.decoders, model.levels, strict=True)):
             assert isinstance(decoder, nn.Linear)
             mean, modes = (torch.from_numpy(np.ascontiguousarray(each)).float() for each in (level.mean, level.modes))

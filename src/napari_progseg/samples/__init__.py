@@ -8,6 +8,7 @@ from .hippocampus import fetch_hippocampus
 from .layers import hippocampus_layers, leg_layers, mr_layers
 from .leg import leg_ct
 from .mr import two_part_mr
+from .supershapes import supershape
 
 __all__ = [
     "fetch_hippocampus",
@@ -15,6 +16,7 @@ __all__ = [
     "leg_ct",
     "leg_layers",
     "mr_layers",
+    "supershape",
     "two_part_mr",
     "write_cohort",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from .warp import warped
 
 Points = NDArray[np.float64]
 Report = Callable[[int, int], None]
+Item = TypeVar("Item")
 
 # fewer points would bend too coarsely; those not asked for are dropped in the end
 _FEWEST_POINTS = 512
@@ -107,17 +109,19 @@ def build_correspondences(
     if not surfaces:
         raise UserError("There is no surface to find points on; nothing was changed; label at least three cases")
     cases, meshes = tuple(surfaces), list(surfaces.values())
-    ready = _counted(report, len(meshes), _MATCHINGS + _REFINEMENTS)
-    template = _most_typical(meshes, reflect)
+    progress = _Progress(report, len(meshes), 1 + 2 * _MATCHINGS + _REFINEMENTS)
+    template = _most_typical(meshes, reflect, progress)
     reference = _spread(meshes[template], max(count, _FEWEST_POINTS))
     for _ in range(_MATCHINGS):
-        places = [placed(reference, mesh, reflect=reflect) for mesh in meshes]
+        places = [placed(reference, mesh, reflect=reflect) for mesh in progress.through(meshes)]
         sides = [_side(mesh, place) for mesh, place in zip(meshes, places, strict=True)]
-        points = np.array([ready(matched(reference, *each)) for each in zip(sides, places, strict=True)])
+        pairs = zip(sides, places, strict=True)
+        points = np.array([matched(reference, *each) for each in progress.through(pairs)])
         reference = _mean_of(points, sides[template], points[template])
     for _ in range(_REFINEMENTS):
         modes = Modes.of(points)
-        points = np.array([ready(refined(reference, modes, *each)) for each in zip(points, sides, strict=True)])
+        known = zip(points, sides, strict=True)
+        points = np.array([refined(reference, modes, *each) for each in progress.through(known)])
     mirrored = np.array([place.mirrored for place in places])
     kept = points[:, :count]
     return Correspondences(cases, kept, mirrored, sides[template], kept[template], _notes(cases, places))
@@ -171,12 +175,12 @@ def _spread(mesh: Mesh, count: int) -> Reference:
     return Reference(np.asarray(vertices)[farthest_order(vertices, count)], mesh)
 
 
-def _most_typical(meshes: Sequence[Mesh], reflect: bool) -> int:
+def _most_typical(meshes: Sequence[Mesh], reflect: bool, progress: _Progress) -> int:
     """Find the case that is nearest to all others, once all are laid over the one of middle size."""
     middle = np.argsort([mesh.volume_mm3 for mesh in meshes], kind="stable")[len(meshes) // 2]
     pivot = Reference(meshes[middle].vertices, meshes[middle])
     clouds = []
-    for mesh in meshes:
+    for mesh in progress.through(meshes):
         place = placed(pivot, mesh, reflect=reflect)
         clouds.append(place.pose.inverse(_side(mesh, place).vertices))
     trees = [cKDTree(clouds[each]) for each in _some(len(clouds), _MOST_COMPARED)]
@@ -189,18 +193,20 @@ def _some(count: int, most: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
 
 
-def _counted(report: Report, cases: int, passes: int) -> Callable[[Points], Points]:
-    """Hand points on, and report each time that as much work is done as one case takes in all."""
-    done = 0
+class _Progress:
+    """Counts what goes through it, and reports each time that as much is done as one case takes in all."""
 
-    def ready(points: Points) -> Points:
-        nonlocal done
-        done += 1
-        if done % passes == 0:
-            report(done // passes, cases)
-        return points
+    def __init__(self, report: Report, cases: int, passes: int) -> None:
+        self._report, self._cases, self._passes = report, cases, passes
+        self._done = 0
 
-    return ready
+    def through(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Hand items on; each counts when the next is asked for."""
+        for item in items:
+            yield item
+            self._done += 1
+            if self._done % self._passes == 0:
+                self._report(self._done // self._passes, self._cases)
 
 
 def _notes(cases: Sequence[str], places: Sequence[Placed]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UserError
 from ..storage.atomic import write_bytes
@@ -53,30 +54,56 @@ def load_model(path: Path) -> ShapeModel:
     Raises
     ------
     UserError
-        If the file is missing, damaged, or none of ours.
+        If the file is missing, damaged, of a newer version, or none of ours.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(arrays["facts"].tobytes())
-        return ShapeModel(
-            structure=facts["structure"],
-            cases=tuple(facts["cases"]),
-            points=arrays["points"],
-            poses=Poses.of(arrays["poses"]),
-            mirrored=arrays["mirrored"],
-            scales=tuple(facts["scales"]),
-            variance=facts["variance"],
-            modes=facts["modes"],
-            surface=Mesh(arrays["vertices"], arrays["faces"]),
-            notes=tuple(facts["notes"]),
-        )
+        _check_version(path, facts["version"])
+        return _model(facts, arrays)
     except FileNotFoundError:
         raise UserError(f"there is no shape model {path}; nothing was changed; check the path") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise UserError(
             f"{path} is no intact shape model; nothing was changed; build it again with progseg shape build"
         ) from error
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > _VERSION:
+        raise UserError(
+            f"{path} was written by a newer version of napari-progseg; nothing was changed; "
+            "update this one or build the model again"
+        )
+
+
+def _model(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ShapeModel:
+    cases, points, poses = tuple(facts["cases"]), arrays["points"], Poses.of(arrays["poses"])
+    sizes = {len(points), len(poses), len(arrays["mirrored"])}
+    if points.ndim != 3 or sizes != {len(cases)}:
+        raise ValueError(f"{len(cases)} cases, but arrays of {sorted(sizes)}")
+    return ShapeModel(
+        structure=facts["structure"],
+        cases=cases,
+        points=points,
+        poses=poses,
+        mirrored=arrays["mirrored"],
+        scales=tuple(facts["scales"]),
+        variance=facts["variance"],
+        modes=facts["modes"],
+        surface=Mesh(arrays["vertices"], arrays["faces"]),
+        notes=tuple(facts["notes"]),
+    )
 
 
 def correspondences_from_particles(particles: Mapping[str, ArrayLike], surfaces: Mapping[str, Mesh]) -> Correspondences:

@@ -20,29 +20,27 @@ def read_particles(path: Path) -> NDArray[np.float64]:
     Raises
     ------
     UserError
-        If a line is not three numbers, or there is none.
+        If a line is not three finite numbers, or there is none.
     """
     rows = []
     for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
-        try:
-            x, y, z = (float(part) for part in line.split())
-        except ValueError:
+        point = _point(line)
+        if point is None:
             raise UserError(
                 f"{path.name}, line {number}: {line.strip()[:40]!r} is no point x y z; nothing was changed; "
                 "give particles as ShapeWorks writes them"
-            ) from None
-        rows.append((x, y, z))
-    points = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    if not len(points) or not np.isfinite(points).all():
-        raise UserError(f"{path.name} holds no finite points; nothing was changed; write it again in ShapeWorks")
-    return points
+            )
+        rows.append(point)
+    if not rows:
+        raise UserError(f"{path.name} holds no points; nothing was changed; write it again in ShapeWorks")
+    return np.array(rows, dtype=np.float64)
 
 
 def write_particles(path: Path, points_xyz: ArrayLike) -> None:
     """Write points, (P, 3) ordered (x, y, z), world mm, in their order."""
-    lines = (" ".join(f"{value:.9g}" for value in point) for point in np.asarray(points_xyz, dtype=np.float64))
+    lines = (" ".join(f"{value:.12g}" for value in point) for point in np.asarray(points_xyz, dtype=np.float64))
     write_bytes(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
@@ -71,6 +69,14 @@ def _file(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise UserError(f"{folder} has no {name}{SUFFIX}; nothing was changed; name the files like the cases")
+
+
+def _point(line: str) -> tuple[float, float, float] | None:
+    try:
+        x, y, z = (float(part) for part in line.split())
+    except ValueError:
+        return None
+    return (x, y, z) if np.isfinite([x, y, z]).all() else None
 
 
 def _lines(path: Path) -> list[str]:

@@ -37,14 +37,17 @@ class ScoreSampler:
     def published_bandwidth(self) -> float:
         """Mean distance to the nearest subject, which the reference adds to every mode as it is.
 
-        It grows with the number of modes: among 40 Gaussian subjects it is 0.2 with 2 modes and about 3 with 13, so
-        that a drawn shape has next to nothing of the subject whose image is warped to it.
+        It grows with the number of modes: among 40 Gaussian subjects it is 0.35 with 2 modes, 1.3 with 5 and 3.2 with
+        13, so that a drawn shape has next to nothing of the subject whose image is warped to it.
         """
         return float(cKDTree(self.scores).query(self.scores, k=2)[0][:, 1].mean())
 
     @property
     def bandwidth(self) -> float:
-        """Standard deviation of the noise of each mode: the same distance, shared among the modes (our choice)."""
+        """Standard deviation of the noise of each mode: the same distance, shared among the modes (our choice).
+
+        Among 40 Gaussian subjects it is 0.25 with 2 modes, 0.6 with 5 and 0.9 with 13.
+        """
         return self.published_bandwidth / float(np.sqrt(self.scores.shape[1]))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Scores, NDArray[np.intp]]:

@@ -158,7 +158,7 @@ class ShapeConfig(Section):
     sharpness: float = Field(10.0, gt=0, description="focal loss: how sharply small errors are left out")
     tolerated: float = Field(1.32, ge=0, description="focal loss: errors below count little, in standard deviations")
     mask: float = Field(1.0, ge=0, description="weight of the mask head's loss (unet)")
-    latent: float = Field(0.1, ge=0, description="weight of the loss on scores and pose")
+    latent: float = Field(1.0, ge=0, description="weight of the loss on scores and pose")
     warped: float = Field(0.8, ge=0, le=1, description="share of samples warped to a shape and a pose that are drawn")
     sampling: Literal["kde", "gaussian", "mixture"] = Field("kde", description="how the drawn shapes spread")
     model: str | None = Field(None, description="file of a shape model; None: built from the training cases")

@@ -54,7 +54,7 @@ class Material:
         network = build_network(self.plan, seed=seed)
         if isinstance(network, ShapeNetwork):
             assert self.shapes is not None, "a shape network has a shape model"
-            network.begin_as(self.shapes)
+            network.begin_as(self.shapes, (self.sampler.middles(self.plan.patch) == 1)[:, None].float())
         return network
 
 

@@ -87,6 +87,6 @@ SHAPE: dict[str, dict[str, dict[str, Any]]] = {
     }
     for size, width, most, levels, voxels, rate in (
         ("default", 32, 320, 5, 96**3, 1e-3),
-        ("tiny", 8, 64, 3, 24_000, 2e-3),
+        ("tiny", 8, 64, 3, 24_000, 4e-3),
     )
 }
