@@ -1,13 +1,15 @@
-"""``progseg shape build`` on a project of supershapes."""
+"""``progseg shape`` on a project of supershapes."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from napari_progseg import io
 from napari_progseg.cli import app
 from napari_progseg.project import Project
 from napari_progseg.samples.cohort import write_cohort
@@ -74,3 +76,55 @@ def test_two_cases_are_refused(project: Path) -> None:
     assert done.exit_code == 2
     assert "at least 3 labelled cases and there are 2" in done.stderr
     assert not (project / "m.npz").exists()
+
+
+@pytest.fixture(scope="module")
+def run(project: Path, built: tuple[Path, str]) -> Path:
+    """Train four steps on the cases of the built model."""
+    names = ",".join(load_model(built[0]).cases)
+    said = shape(
+        "train", project, "--name", "bodies", "--train", names, "--model", built[0], "--steps", 4, "--device", "cpu",
+        "--schedule", "joint", "--set", "model.width=4", "--set", "patches.batch=2", "--set", "shape.scales=16,32",
+    )  # fmt: skip
+    assert "best validation distance" in said
+    return Project.open(project).runs()[-1]
+
+
+def test_a_run_is_listed_with_its_distance(project: Path, run: Path) -> None:
+    done = CliRunner().invoke(app, ["runs", str(project)])
+    assert "0001-bodies" in done.output
+    assert "shape" in done.output
+
+
+def test_predict_writes_points_surface_and_mask_on_the_scan(project: Path, run: Path, tmp_path: Path) -> None:
+    shape("predict", run, "--images", project.parent / "images", "--out", tmp_path / "found", "--device", "cpu")
+    files = {path.name for path in (tmp_path / "found").iterdir()}
+    for case in Project.open(project).cases:
+        assert {f"{case.id}{end}" for end in (".particles", ".csv", ".ply", ".nii.gz")} <= files
+    first = Project.open(project).cases[0].id
+    points = read_particles(tmp_path / "found" / f"{first}.particles")
+    rows = (tmp_path / "found" / f"{first}.csv").read_text().splitlines()
+    assert rows[0] == "point,x_mm,y_mm,z_mm"
+    assert np.abs(points[3] - np.array(rows[4].split(",")[1:], float)).max() < 1e-4
+    mask = io.read_labels(tmp_path / "found" / f"{first}.nii.gz")
+    assert mask.geometry.mismatch(Project.open(project).volume(first).geometry) is None
+
+
+def test_evaluate_tells_distances_of_cases_that_were_not_learned(project: Path, run: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    said = shape("evaluate", run, "--cases", 7, "--json", result, "--device", "cpu")
+    assert "32 points: mean surface distance" in said
+    assert "left out, since the model was trained or validated on them" in said
+    document = json.loads(result.read_text())
+    seen = set(load_model(run / "shape" / "model.npz").cases)
+    assert {each["case"] for each in document["cases"]}.isdisjoint(seen)
+    assert document["mean_surface_mm"][-1] == pytest.approx(
+        np.mean([each["surfaces"][-1]["mean_mm"] for each in document["cases"]])
+    )
+
+
+def test_evaluating_on_learned_cases_alone_is_refused(project: Path, run: Path) -> None:
+    names = ",".join(load_model(run / "shape" / "model.npz").cases)
+    done = CliRunner().invoke(app, ["shape", "evaluate", str(run), "--cases", names, "--device", "cpu"])
+    assert done.exit_code == 2
+    assert "trained or validated on all of these cases" in done.stderr

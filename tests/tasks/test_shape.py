@@ -111,7 +111,7 @@ def test_the_loss_reads_the_scales_of_its_supervision(
     for scale in range(3):
         points = tuple(each + 5.0 * (number == scale) for number, each in enumerate(said.points))
         moved = ShapeOutput(said.local, points, said.scores, said.pose, said.mask)
-        assert (task.loss(moved, targets) > usual + 0.1) is bool(scale in read)
+        assert bool(task.loss(moved, targets) > usual + 0.1) is (scale in read)
 
 
 def test_gradients_reach_the_coarsest_scale(shape_model: ShapeModel, network: ShapeNetwork) -> None:
@@ -124,7 +124,7 @@ def test_the_focal_loss_leaves_out_what_is_small(shape_model: ShapeModel, networ
     _, targets = prepared(shape_model, network, progress=1.0)
     said = perfect(targets, shape_model.scales)
     for off, counts in ((0.2, 0.01), (3.0, 1.0)):
-        unit = learning(shape_model)._unit  # noqa: SLF001
+        unit = learning(shape_model)._unit
         points = tuple(each + off * unit for each in said.points)
         moved = ShapeOutput(said.local, points, said.scores, said.pose, said.mask)
         focal, usual = (learning(shape_model, loss=kind, latent=0.0).loss(moved, targets) for kind in ("focal", "mse"))
@@ -141,7 +141,7 @@ def test_decoders_are_released_late(
 
 def test_mirrored_cases_are_shown_mirrored(shape_model: ShapeModel, network: ShapeNetwork) -> None:
     task = learning(shape_model, warped=0.0)
-    task._table = ShapeTable(**{**vars(task._table), "mirrored": torch.ones(6, dtype=torch.bool)})  # noqa: SLF001
+    task._table = ShapeTable(**{**vars(task._table), "mirrored": torch.ones(6, dtype=torch.bool)})
     batch = batch_of(shape_model)
     images, targets = task.prepare(batch, network, 0.5, torch.Generator().manual_seed(0))
     assert torch.equal(images, batch.images.flip(-1))

@@ -151,7 +151,7 @@ class ShapeLayers:
     def _turned(self, *, in_3d: bool) -> None:
         self._uncover()
         if in_3d:
-            pass
+            self._cover()
         for layer, visible in ((self.surface, in_3d), (self.outline, not in_3d)):
             if layer in self._viewer.layers:
                 layer.visible = visible

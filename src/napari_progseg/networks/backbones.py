@@ -127,7 +127,7 @@ class UnetBackbone(nn.Module):
         """Tell what masks (N, 1, Z, Y, X) of the training cases have in common, so that features are what differs."""
         told = _told(masks)
         self.usual.copy_(told.mean(0))
-        self.spread.copy_(told.std(0) + _LEAST_SPREAD)
+        self.spread.copy_(told.std(0, correction=0) + _LEAST_SPREAD)
 
 
 def _told(share: Tensor) -> Tensor:
