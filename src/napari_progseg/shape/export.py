@@ -28,12 +28,8 @@ def write_surface(path: Path, mesh: Mesh, geometry: Geometry) -> None:
     """
     kind = _suffix(path, SURFACES)
     vertices = to_world(mesh.vertices, geometry)
-    # world axes run (x, y, z), and where that mirrors the frame, triangles must turn to keep facing outwards
-    volume = np.linalg.det(
-        to_world(np.vstack([np.eye(3), np.zeros(3)]), geometry)[:3] - to_world(np.zeros((1, 3)), geometry)
-    )
-    faces = mesh.faces if volume > 0 else mesh.faces[:, ::-1]
-    written = trimesh.Trimesh(vertices, faces, process=False).export(file_type=kind[1:])
+    # the canonical grid is never a mirror image of the world, so triangles keep facing outwards
+    written = trimesh.Trimesh(vertices, mesh.faces, process=False).export(file_type=kind[1:])
     assert isinstance(written, bytes)
     write_bytes(path, written)
 
