@@ -66,7 +66,7 @@ def show(axes: Axes3D, mesh: Mesh, points: NDArray[np.float64] | None = None) ->
         near = points[(points - points.mean(axis=0)) @ TO_THE_EYE > 0]
         axes.computed_zorder = False
         axes.scatter(near[:, 2], near[:, 1], near[:, 0], color="#A63603", s=4, depthshade=False, zorder=3)
-    axes.set_box_aspect(np.ptp(mesh.vertices[:, ::-1], axis=0), zoom=1.5)
+    axes.set_box_aspect(np.ptp(mesh.vertices[:, ::-1], axis=0), zoom=1.5 if points is not None else 1.15)
     axes.view_init(elev=ELEVATION, azim=AZIMUTH)
     axes.set_axis_off()
 

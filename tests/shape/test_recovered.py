@@ -51,7 +51,7 @@ def explained(known, by):
     return 1 - (errors**2).sum(axis=0) / ((known - known.mean(axis=0)) ** 2).sum(axis=0)
 
 
-# Measured with 8 and 12 cases of other seeds: the first two modes agree as well (0.95 and more), a third with less
+# Measured with 8 and 12 cases of other seeds: the first two modes correlate as well (0.95 and more), a third with less
 # than 2 % of the true variance does not, since points slide by about 0.7 mm and make modes of their own. Here the
 # third has 6 %.
 def test_the_three_modes_are_found_up_to_a_rotation(known, built):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,8 @@ class PredictedShape:
         Whether the volume was read mirrored left to right.
     notes : tuple of str
         What the user should know, one sentence each.
+    network_mm : ndarray, (3,)
+        What turned centred mm into mm of the network's grid, see `network_mm`.
     """
 
     points: tuple[NDArray[np.float64], ...]
@@ -87,10 +89,12 @@ class PredictedShape:
     mask: NDArray[np.uint8] | None
     mirrored: bool = False
     notes: tuple[str, ...] = ()
+    network_mm: NDArray[np.float64] = field(default_factory=lambda: np.ones(3))
 
     def placed(self, local: Mesh) -> Mesh:
         """Carry a mesh from the frame of the shape model to this volume, centred mm."""
-        return Mesh(_unmirrored(self.pose.apply(local.vertices), self.mirrored), local.faces)
+        vertices = _unmirrored(self.pose.apply(local.vertices) / self.network_mm, self.mirrored)
+        return Mesh(vertices, _outwards(local.faces, self.mirrored))
 
 
 def load_shapes(run_dir: Path, device: str = "auto") -> TrainedShapes:
@@ -135,17 +139,17 @@ def predict_shape(trained: TrainedShapes, volume: Volume, *, mirrored: bool = Fa
     assert isinstance(network, ShapeNetwork)
     vector = network.pose_mean + network.pose_deviation * said.pose[0]
     pose = Poses.of(_array(vector)[None])[0]
-    surface = trained.model.surface_at(local)
-    vertices = _unmirrored(pose.apply(surface.vertices) / factor, mirrored)
-    return PredictedShape(
+    found = PredictedShape(
         points=points,
         scores=tuple(_array(each[0]) for each in said.scores),
         pose=pose,
-        surface=Mesh(vertices, _outwards(surface.faces, mirrored)),
+        surface=trained.model.surface_at(local),
         mask=None if said.mask is None else _mask(said, prepared, trained.plan, mirrored=mirrored),
         mirrored=mirrored,
         notes=_notes(prepared, trained.plan),
+        network_mm=factor,
     )
+    return replace(found, surface=found.placed(found.surface))
 
 
 def network_mm(prepared: Prepared, spacing_zyx_mm: tuple[float, float, float], plan: Plan) -> NDArray[np.float64]:

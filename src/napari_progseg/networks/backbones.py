@@ -18,7 +18,7 @@ _HIDDEN = 384
 _CELLS = 8
 _LEAST_SPREAD = 0.05
 _MOST_UNUSUAL = 6.0
-_SHARPNESS = 5.0
+SHARPNESS = 5.0
 # volume, centroid and second moments of the soft mask
 _MASK_MOMENTS = 10
 
@@ -115,7 +115,7 @@ class UnetBackbone(nn.Module):
         finally:
             handle.remove()
         # nearly black and white, as the training masks are
-        share = torch.sigmoid(_SHARPNESS * logits.detach().float())
+        share = torch.sigmoid(SHARPNESS * logits.detach().float())
         told = (_told(share) - self.usual) / self.spread
         # the masks of the first steps are like none, and what they teach would weigh on the optimiser for long
         told = told.clamp(-_MOST_UNUSUAL, _MOST_UNUSUAL)

@@ -71,21 +71,28 @@ class ShapeLearning:
         assert isinstance(network, ShapeNetwork)
         network.decoders_learn = progress >= self._settings.release
         rows = torch.tensor([self._table.rows[case] for case in batch.cases])
-        mirrored = self._table.mirrored[rows].to(batch.images.device)
-        values = torch.cat([batch.images, (batch.labels == 1)[:, None].float()], dim=1)
-        values = torch.where(mirrored.view(-1, 1, 1, 1, 1), values.flip(-1), values)
         warped = torch.rand(len(rows), generator=generator) < self._settings.warped
         real, drawn = self._table.real(rows), self._table.drawn(rows, generator)
         wanted = _either(warped, drawn, real)
-        if warped.any():
-            device = values.device
-            back = splines(wanted.points[warped, :_LANDMARKS].to(device), real.points[warped, :_LANDMARKS].to(device))
-            values = values.clone()
-            values[warped.to(device)] = warp(values[warped.to(device)], back, self._spacing)
+        values = torch.cat([batch.images, (batch.labels == 1)[:, None].float()], dim=1)
+        mirrored = self._table.mirrored[rows].to(values.device)
+        values = torch.where(mirrored.view(-1, 1, 1, 1, 1), values.flip(-1), values)
+        values = self._bent(values, warped, wanted.points, real.points)
         weights = scale_weights(
             self._settings.schedule, len(self._means), progress, deep=self._settings.supervision == "deep"
         )
         return values[:, :1], self._targets(wanted, (values[:, 1:] > 0.5).float(), weights)
+
+    def _bent(self, values: Tensor, chosen: Tensor, wanted: Tensor, real: Tensor) -> Tensor:
+        """Warp the chosen samples of values (B, C, Z, Y, X), so that their real points come to lie where wanted."""
+        if not chosen.any():
+            return values
+        rows = chosen.to(values.device)
+        goal, begin = (each[chosen, :_LANDMARKS].to(values.device) for each in (wanted, real))
+        back = splines(goal, begin)
+        bent = values.clone()
+        bent[rows] = warp(values[rows], back, self._spacing)
+        return bent
 
     def _targets(self, shapes: Shapes, mask: Tensor, weights: tuple[float, ...]) -> ShapeTargets:
         scores = []
@@ -97,31 +104,26 @@ class ShapeLearning:
 
     def loss(self, said: ShapeOutput, targets: ShapeTargets) -> Tensor:
         """Add the errors of the scales that count, of scores and pose, and of the mask, each times its weight."""
-        settings = self._settings
-        total = said.pose.new_zeros(())
-        for points, scores, known, weight in zip(
-            said.points, said.scores, targets.scores, targets.weights, strict=True
-        ):
+        weigh = self._settings.latent
+        total = weigh * functional.mse_loss(said.pose, targets.shapes.pose)
+        scales = zip(said.points, said.scores, targets.scores, targets.weights, strict=True)
+        for points, scores, known, weight in scales:
             if weight:
                 error = (points - targets.shapes.points[:, : points.shape[1]]) / self._unit
-                total = total + weight * self._error(error)
-                total = total + weight * settings.latent * functional.mse_loss(scores, known)
-        total = total + settings.latent * functional.mse_loss(said.pose, targets.shapes.pose)
-        if said.mask is not None and settings.mask:
+                total = total + weight * (self._error(error) + weigh * functional.mse_loss(scores, known))
+        if said.mask is not None and self._settings.mask:
             ones = torch.ones_like(targets.mask)
             compared = Targets(targets.mask, ones[:, :, 0, 0, 0], ones)
-            total = total + settings.mask * segmentation_loss(said.mask, compared, dice=True)
+            total = total + self._settings.mask * segmentation_loss(said.mask, compared, dice=True)
         return total
 
     def _error(self, error: Tensor) -> Tensor:
         """Return the mean squared error, or the focal one, which leaves out what is small (algorithms 5.1)."""
         if self._settings.loss == "mse":
             return error.square().mean()
-        settings = self._settings
-        left_out = 1 + torch.exp(
-            settings.sharpness * (settings.tolerated - error.abs()).clamp(max=50 / settings.sharpness)
-        )
-        return (error.square() / left_out).mean()
+        # the share that counts, 1 / (1 + exp(a (c - l))), without an overflow
+        counts = torch.sigmoid(self._settings.sharpness * (error.abs() - self._settings.tolerated))
+        return (error.square() * counts).mean()
 
 
 def _either(chosen: Tensor, first: Shapes, second: Shapes) -> Shapes:
