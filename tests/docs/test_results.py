@@ -22,6 +22,9 @@ from napari_progseg.studies.limited_data import GROUPS
 from napari_progseg.studies.limited_data_report import Findings as LimitedData
 from napari_progseg.studies.patients import PatientFile
 from napari_progseg.studies.rows import Row, RowFile
+from napari_progseg.studies.scoring import FITTED, MASK, SURFACE
+from napari_progseg.studies.shape_report import MAIN, distance_table, stability_table
+from napari_progseg.studies.shape_report import Findings as Shapes
 from napari_progseg.studies.speed import quotient_text
 from napari_progseg.studies.transfer_report import Findings as Transfer
 from napari_progseg.studies.transfer_report import time_table
@@ -159,6 +162,27 @@ def test_the_effort_page_shows_what_its_rows_and_patients_say() -> None:
     assert {each.seeds for each in found.reached} == {4}
     assert not_on("annotation-effort.md", *needed, *differences, *dice) == []
     assert not_on("annotation-effort.md", *("| " + " | ".join(row) + " |" for row in places)) == []
+
+
+@pytest.mark.parametrize("folder", ["shape", "shape/hippocampus"])
+def test_the_shape_page_shows_what_its_rows_say(folder: str) -> None:
+    found = Shapes.of(rows_of(folder))
+    distances = lines(distance_table("", found.means, MAIN), range(5))
+    plain = lines(distance_table("", found.means, (SURFACE, FITTED, MASK)), range(5))
+    between = [each for each in found.arms if each.comparison.name.count(",") == 0]
+    differences = lines(parts.difference_table(between, ""), range(6))
+    assert distances
+    assert differences
+    assert not_on("shape.md", *distances, *plain, *differences) == []
+
+
+def test_the_shape_page_shows_spread_and_scales_over_ten_seeds() -> None:
+    found = Shapes.of(rows_of("shape"))
+    spread = [each for each in found.stability if each.measure == SURFACE]
+    scales = [f"surface {points}" for points in (64, 128, 256, 512)]
+    assert {each.seeds for each in spread} == {10}
+    assert not_on("shape.md", *lines(stability_table(spread), range(6))) == []
+    assert not_on("shape.md", *lines(distance_table("", found.means, scales), range(6))) == []
 
 
 @pytest.mark.parametrize("study", ["limited-data", "pdl", "pgps", "transfer", "effort"])
