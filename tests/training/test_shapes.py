@@ -117,6 +117,8 @@ def test_on_a_cpu_the_same_seed_gives_the_same_losses_also_after_a_stop(
         ("shape.schedule=single",),
         ("shape.schedule=joint", "shape.supervision=shallow", "shape.previous=points", "shape.loss=focal"),
         ("shape.sampling=gaussian", "shape.detach_previous=true", "shape.release=0"),
+        ("shape.backbone=base", "shape.release=1"),
+        ("samples.schedule=pdl", "shape.variance=0.8", "shape.latent=0", "shape.mask=0"),
         ("shape.sampling=mixture", "shape.reflect=true", "shape.modes=2"),
     ],
 )

@@ -193,7 +193,7 @@ def _outwards(faces: NDArray[np.int32], mirrored: bool) -> NDArray[np.int32]:
 
 
 def _array(values: torch.Tensor) -> NDArray[np.float64]:
-    return np.asarray(values.double().cpu().numpy())
+    return np.asarray(values.cpu().double().numpy())
 
 
 def _notes(prepared: Prepared, plan: Plan) -> tuple[str, ...]:

@@ -119,7 +119,9 @@ class UnetBackbone(nn.Module):
         told = (_told(share) - self.usual) / self.spread
         # the masks of the first steps are like none, and what they teach would weigh on the optimiser for long
         told = told.clamp(-_MOST_UNUSUAL, _MOST_UNUSUAL)
-        features = self.features(torch.cat([bottom[0].float().mean((2, 3, 4)), told], dim=1))
+        # half precision would round the pose
+        with torch.autocast(images.device.type, enabled=False):
+            features = self.features(torch.cat([bottom[0].float().mean((2, 3, 4)), told], dim=1))
         return torch.cat([features, told[:, -_MASK_MOMENTS:]], dim=1), logits
 
     @torch.no_grad()
