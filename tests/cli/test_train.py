@@ -112,7 +112,7 @@ def test_progressive_is_interactive_and_nothing_else(begun: Path, task: str) -> 
 def test_without_a_task_it_asks_for_one(begun: Path) -> None:
     done = train(begun)
     assert done.exit_code == 2
-    assert "--task segmentation, restoration or interactive" in done.stderr
+    assert "--task segmentation, restoration, interactive or shape" in done.stderr
 
 
 @pytest.mark.parametrize("preset", ["tiny", "progressive"])

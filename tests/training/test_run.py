@@ -19,6 +19,7 @@ from napari_progseg.errors import UserError
 from napari_progseg.inference.model import load_trained
 from napari_progseg.project import Project
 from napari_progseg.storage.atomic import read_json
+from napari_progseg.training import material
 from napari_progseg.training import run as module
 from napari_progseg.training.events import (
     Checkpointed,
@@ -257,7 +258,7 @@ def test_too_little_memory_fails_in_one_sentence(run_of: RunOf, monkeypatch: pyt
     def hungry(*arguments: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(module, "load_cases", hungry)
+    monkeypatch.setattr(material, "load_cases", hungry)
     run_dir = run_of()
     with pytest.raises(UserError, match="memory was not enough"):
         list(execute(run_dir))
@@ -268,7 +269,7 @@ def test_an_unexpected_fault_is_written_before_it_is_raised(run_of: RunOf, monke
     def broken(*arguments: Any) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(module, "load_cases", broken)
+    monkeypatch.setattr(material, "load_cases", broken)
     run_dir = run_of()
     with pytest.raises(KeyError):
         list(execute(run_dir))
@@ -291,7 +292,7 @@ def test_a_failure_names_the_last_step_also_before_a_resumed_run_makes_one(
     with pytest.raises(UserError, match="disk is full"):
         list(execute(run_dir))
     assert only(events_of(run_dir), Failed)[-1].step == 3
-    monkeypatch.setattr(module, "load_cases", None)
+    monkeypatch.setattr(material, "load_cases", None)
     with pytest.raises(TypeError):
         list(execute(run_dir))
     assert only(events_of(run_dir), Failed)[-1].step == 3

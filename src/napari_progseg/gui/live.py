@@ -47,8 +47,8 @@ class LivePreview:
 
     def take(self, preview: Preview) -> None:
         """Show a prediction, unless it is of another case or the mask on screen is the user's."""
-        case = self._desk.case
-        if self._desk.runs.feed.shapes:  # one structure alone, and the user asked for its shape
+        case, feed = self._desk.case, self._desk.runs.feed
+        if feed is not None and feed.shapes:  # one structure alone, and the user asked for its shape
             return
         if case is None or case.id != preview.case or preview.labels.shape != case.predicted.shape:
             return
