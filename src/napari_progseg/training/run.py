@@ -30,7 +30,7 @@ from .material import Material, material_of, told_before
 from .memory import MEMORY, MemoryLimit
 from .shapes import refuse_impossible_shape
 from .starts import source_weights, take_over
-from .watch import CONFIG, beat, is_alive, read_request, request
+from .watch import CONFIG, beat, is_alive, read_request, request, status
 
 LOG = "log.txt"
 _CHECKPOINT_SECONDS = 60.0
@@ -153,6 +153,8 @@ def _trained(run_dir: Path, log: EventLog) -> Iterator[Event]:
     config = RunConfig.model_validate(read_json(run_dir / CONFIG))
     project = Project.open(run_dir.resolve().parents[1])
     device = choose_device(config.device)
+    # what fails before the checkpoint is read is told with the last step all the same
+    log.step = status(run_dir).step
     for text in told_before(config, run_dir):
         yield from log.add(Said(text))
     material = material_of(project, config, run_dir)
