@@ -14,7 +14,7 @@ import pytest
 from napari_progseg.geometry import Geometry
 from napari_progseg.gui.edits import journal
 from napari_progseg.gui.past import recover
-from napari_progseg.guidance.boxes import Prompt, clicks_in
+from napari_progseg.guidance.prompts import Prompt, clicks_in
 from napari_progseg.project import Project
 from napari_progseg.suggest.choice import open_cases
 from napari_progseg.suggest.suggestion import Suggestion

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from napari_progseg.gui.box import changes
@@ -7,6 +9,7 @@ from napari_progseg.gui.edits import prompt_record, prompts_in
 from napari_progseg.gui.history import History
 from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.guidance.drags import DragPrompt
 
 
 def test_undo_and_redo_walk_through_the_clicks() -> None:
@@ -54,6 +57,14 @@ def test_the_newest_step_is_kept_however_large() -> None:
     history.record("stroke")
     newest = history.record("stroke")
     assert history.done == [newest]
+
+
+def test_the_journal_gives_back_every_kind_of_prompt_and_older_programs_read_a_drag_as_a_click() -> None:
+    prompts = (Click((3, 4, 5), False, 1), BoxPrompt((3, 2, 4), (3, 6, 9), 0, 2), DragPrompt((1, 2, 3), 12.34, 2))
+    stored = json.loads(json.dumps([prompt_record(each) for each in prompts]))
+    assert prompts_in({"clicks": stored}) == prompts
+    del stored[2]["reach_mm"]
+    assert prompts_in({"clicks": stored[2:]}) == (Click((1, 2, 3), True, 2),)
 
 
 def test_the_journal_gives_back_boxes_among_clicks_and_skips_what_is_damaged() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_progseg.guidance.boxes import BoxPrompt, boxes_in, clicks_in, confine, steps_of
+from napari_progseg.guidance.boxes import BoxPrompt, confine
 from napari_progseg.guidance.clicks import Click
 
 BOX = BoxPrompt((3, 2, 4), (3, 6, 9), 0, 1)
@@ -14,9 +14,6 @@ CLICK = Click((3, 0, 0), True, 1)
 
 def test_it_stands_for_an_inside_click_in_its_middle() -> None:
     assert BOX.middle == Click((3, 4, 6), True, 1)
-    assert clicks_in([CLICK, BOX]) == (CLICK, BOX.middle)
-    assert boxes_in([CLICK, BOX]) == (BOX,)
-    assert steps_of([CLICK, BOX]) == (CLICK, BOX, BOX.middle)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

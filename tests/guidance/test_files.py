@@ -12,6 +12,7 @@ import pytest
 from napari_progseg.errors import UserError
 from napari_progseg.geometry import Geometry
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.guidance.drags import DragPrompt
 from napari_progseg.guidance.files import read_clicks
 from napari_progseg.volume import LabelClass
 
@@ -41,6 +42,13 @@ def test_inside_and_the_only_class_may_be_left_out(tmp_path: Path) -> None:
     assert read_clicks(write(tmp_path, [{"voxel": [0, 0, 0]}]), GRID, [BONE]) == (Click((5, 0, 0), True, 1),)
 
 
+def test_an_entry_that_says_how_far_the_structure_reaches_is_a_drag(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, [{"voxel": [1, 2, 0], "reach_mm": 12.5, "class": "tumour"}, {"voxel": [0, 0, 0], "class": "bone"}]
+    )
+    assert read_clicks(path, GRID, [BONE, TUMOUR]) == (DragPrompt((5, 2, 1), 12.5, 7), Click((5, 0, 0), True, 1))
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -51,6 +59,8 @@ def test_inside_and_the_only_class_may_be_left_out(tmp_path: Path) -> None:
         ([{"voxel": [0, 0]}], "cannot be read"),
         ([{"position": [0, 0, 0]}], "cannot be read"),
         ({"voxel": [0, 0, 0]}, "cannot be read"),
+        ([{"voxel": [0, 0, 0], "class": "bone", "reach_mm": 0}], "cannot be read"),
+        ([{"voxel": [0, 0, 0], "class": "bone", "reach_mm": 3, "inside": False}], "cannot be read"),
     ],
 )
 def test_wrong_clicks_are_refused_with_the_reason(tmp_path: Path, document: Any, reason: str) -> None:

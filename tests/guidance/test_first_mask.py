@@ -26,7 +26,7 @@ def click(y: int, x: int, *, inside: bool = True) -> Click:
     return Click((3, y, x), inside, 1)
 
 
-def found(image: np.ndarray, *clicks: Click, within: tuple[slice, slice] | None = None) -> np.ndarray:
+def found(image: np.ndarray, *clicks: Click, within: np.ndarray | None = None) -> np.ndarray:
     answer = first_mask(image, clicks, within)
     assert isinstance(answer, FirstMask)
     whole = np.zeros(image.shape, bool)
@@ -53,16 +53,26 @@ def test_an_outside_click_takes_away_what_looks_alike(image: np.ndarray) -> None
 
 def test_a_box_holds_the_whole_structure(image: np.ndarray) -> None:
     image[(ROWS - 60) ** 2 + (COLUMNS - 76) ** 2 <= 11**2] = 100
-    within = (slice(43, 78), slice(33, 66))
+    box = np.zeros(image.shape, bool)
+    box[43:78, 33:66] = True
     assert found(image, click(60, 50))[:, 66:].any()
-    mask = found(image, click(60, 50), within=within)
+    mask = found(image, click(60, 50), within=box)
     assert overlap(mask, DISC) > 0.9
-    mask[within] = False
-    assert not mask.any()
+    assert not (mask & ~box).any()
+
+
+def test_a_disc_holds_the_whole_structure_too(image: np.ndarray) -> None:
+    image[(ROWS - 60) ** 2 + (COLUMNS - 76) ** 2 <= 11**2] = 100
+    disc = (ROWS - 60) ** 2 + (COLUMNS - 50) ** 2 <= 18**2
+    mask = found(image, click(60, 50), within=disc)
+    assert overlap(mask, DISC) > 0.9
+    assert not (mask & ~disc).any()
 
 
 def test_a_box_at_the_edge_of_an_image_without_contrast_is_kept_as_well() -> None:
-    mask = found(np.zeros((20, 20)), click(0, 1), within=(slice(0, 2), slice(0, 2)))
+    corner = np.zeros((20, 20), bool)
+    corner[:2, :2] = True
+    mask = found(np.zeros((20, 20)), click(0, 1), within=corner)
     assert mask[0, 1]
     assert not mask[2:].any()
 

@@ -10,6 +10,7 @@ import pytest
 
 from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.guidance.drags import DragPrompt
 from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.model import TrainedModel
 from napari_progseg.inference.session import InteractiveSession
@@ -271,6 +272,15 @@ def test_a_box_clicks_its_middle_and_keeps_its_plane_empty_around_it(
     plane[tuple(inner)] = 0
     assert not plane.any()
     assert mask.sum() > 0.8 * mask.size
+
+
+def test_a_drag_is_answered_as_a_click_where_it_began(real: TrainedModel, dark: Volume) -> None:
+    click = Click((2, 11, 13), True, 1)
+    clicked = session(real, dark).answer([click], 1)
+    dragged = session(real, dark).answer([DragPrompt(click.voxel_zyx, 6.0, 1)], 1)
+    for (region, labels), (again, same) in zip(clicked.patches, dragged.patches, strict=True):
+        assert region == again
+        np.testing.assert_array_equal(labels, same)
 
 
 def test_a_box_is_taken_back_exactly_and_its_slice_stands_again(real: TrainedModel, dark: Volume) -> None:

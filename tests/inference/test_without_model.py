@@ -10,6 +10,7 @@ import pytest
 
 from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.guidance.drags import DragPrompt
 from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.without_model import ClicksAlone
 from napari_progseg.volume import Volume
@@ -141,6 +142,39 @@ def test_a_box_of_another_direction_confines_every_slice_it_cuts(two_discs: Clic
     assert (mask[2, 22:39, 18] == 1).all()
     back = on(mask, two_discs.answer([], 2, mask))
     np.testing.assert_array_equal(back, start)
+
+
+def test_a_drag_finds_what_lies_within_its_reach(two_discs: ClicksAlone) -> None:
+    """Half of the disc, where the reach ends halfway; without the reach the same click finds all of it."""
+    short = DragPrompt((1, 30, 18), 4.0, 1)
+    mask = on(empty(), two_discs.answer([short], 1))
+    assert mask[1].any()
+    assert not mask[1][~short.disc(SHAPE[1:], (1.0, 1.0))].any()
+    whole = on(mask, two_discs.answer([DragPrompt((1, 30, 18), 11.0, 1)], 2, mask))
+    assert overlap(whole[1] == 1, LEFT) > 0.9
+    assert not whole[[0, 2, 3]].any()
+
+
+def test_a_drag_leaves_the_rest_of_its_slice_alone(two_discs: ClicksAlone) -> None:
+    start = empty()
+    start[1][RIGHT] = 1
+    mask = on(start, two_discs.answer([DragPrompt((1, 30, 18), 11.0, 1)], 1, start))
+    assert overlap(mask[1] == 1, LEFT | RIGHT) > 0.9
+
+
+def test_a_click_inside_beyond_a_drag_may_go_beyond_it(two_discs: ClicksAlone) -> None:
+    drag = DragPrompt((1, 30, 18), 4.0, 1)
+    within = [drag, Click((1, 31, 18), True, 1)]
+    assert not on(empty(), two_discs.answer(within, 1))[1][~drag.disc(SHAPE[1:], (1.0, 1.0))].any()
+    beyond = [drag, Click((1, 30, 25), True, 1)]
+    assert overlap(on(empty(), two_discs.answer(beyond, 2))[1] == 1, LEFT) > 0.9
+
+
+def test_a_drag_that_is_gone_is_taken_back_exactly(two_discs: ClicksAlone) -> None:
+    start = empty()
+    start[1, 5:9, 5:9] = 1
+    mask = on(start, two_discs.answer([DragPrompt((1, 30, 18), 11.0, 1)], 1, start))
+    np.testing.assert_array_equal(on(mask, two_discs.answer([], 2, mask)), start)
 
 
 def test_without_an_image_it_says_so() -> None:

@@ -46,6 +46,16 @@ def test_a_record_without_a_readable_time_counts_and_takes_no_seconds() -> None:
     assert (found.strokes, found.seconds) == (2, 0)
 
 
+def test_a_drag_is_one_act_like_a_click() -> None:
+    records = [
+        {"edit": "drag", "clicks": [{}]},
+        {"edit": "click", "clicks": [{}] * 2},
+        {"edit": "drag", "clicks": [{}]},
+    ]
+    effort = effort_of("a", records)
+    assert (effort.clicks, effort.others) == (2, 1)
+
+
 def test_a_line_or_a_box_is_one_act_however_many_clicks_it_gives() -> None:
     records = [{"edit": "line", "clicks": [{}] * 5}, {"edit": "box", "clicks": [{}] * 6}, {"edit": "box", "clicks": []}]
     effort = effort_of("a", records)

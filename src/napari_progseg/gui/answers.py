@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import UserError
-from ..guidance.boxes import Prompt
+from ..guidance.prompts import Prompt
 from ..volume import Volume
 from . import engine, travel
 from .background import Background, Flag, Job, Problem

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from ..guidance.boxes import Prompt
 from ..guidance.clicks import Click
+from ..guidance.prompts import Prompt
 from ..volume import LabelClass
 from . import layers, travel
 from .agreement import AgreementLayer

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
+from ..guidance.prompts import Prompt, clicks_in
 from .layers import PREFIX, spatial_kwargs
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR
 

@@ -18,8 +18,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..guidance.boxes import BoxPrompt, Prompt
+from ..guidance.boxes import BoxPrompt
 from ..guidance.clicks import Click
+from ..guidance.drags import DragPrompt
+from ..guidance.prompts import Prompt, click_of
 from ..project import Project
 from ..storage.journal import Journal
 from .box import Box
@@ -80,15 +82,17 @@ def predicted_record() -> dict[str, Any]:
 
 
 def prompt_record(prompt: Prompt) -> dict[str, Any]:
-    """Turn a click or a box into what the journal stores."""
+    """Turn a click, a box or a drag into what the journal stores."""
     if isinstance(prompt, BoxPrompt):
         corners = [list(prompt.first_zyx), list(prompt.last_zyx)]
         return {"box_zyx": corners, "axis": prompt.axis, "label": prompt.label}
-    return {"voxel_zyx": list(prompt.voxel_zyx), "inside": prompt.inside, "label": prompt.label}
+    click = click_of(prompt)
+    record: dict[str, Any] = {"voxel_zyx": list(click.voxel_zyx), "inside": click.inside, "label": click.label}
+    return record | ({"reach_mm": prompt.reach_mm} if isinstance(prompt, DragPrompt) else {})
 
 
 def prompts_in(record: Mapping[str, Any]) -> tuple[Prompt, ...] | None:
-    """Return the clicks and boxes of a record without those that are damaged; None where it holds no list of them."""
+    """Return the prompts of a record without those that are damaged; None where it holds no list of them."""
     stored = record.get("clicks")
     if not isinstance(stored, list):
         return None
@@ -105,6 +109,8 @@ def _prompt(item: Any) -> Prompt | None:
             first, last = ((int(z), int(y), int(x)) for z, y, x in item["box_zyx"])
             return BoxPrompt(first, last, int(item["axis"]), int(item["label"]))
         z, y, x = (int(index) for index in item["voxel_zyx"])
+        if "reach_mm" in item:
+            return DragPrompt((z, y, x), float(item["reach_mm"]), int(item["label"]))
         return Click((z, y, x), bool(item["inside"]), int(item["label"]))
     except (TypeError, ValueError, KeyError, IndexError):
         return None

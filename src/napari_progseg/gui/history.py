@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..guidance.boxes import Prompt, clicks_in
 from ..guidance.clicks import Click
+from ..guidance.prompts import Prompt, clicks_in
 from ..summary.effort import is_model
 from .box import Box
 
@@ -25,7 +25,7 @@ class Shown:
     ----------
     exists : bool
         Whether there is a prediction at all.
-    prompts : tuple of Click or BoxPrompt
+    prompts : tuple of Click, BoxPrompt or DragPrompt
         The clicks and boxes that it answers.
     source : str
         Who made what is newest in it.
@@ -71,13 +71,13 @@ class Shown:
 
 @dataclass(eq=False)
 class Entry:
-    """One step: clicks or boxes changed, a stroke was painted, a mask was accepted, started from or left by clicks.
+    """One step: prompts changed, a stroke was painted, a mask was accepted, started from or left by clicks.
 
     Parameters
     ----------
     kind : {"clicks", "stroke", "accept", "start", "clear"}
         What was done; ``"clear"`` where clicks were put away that the prediction answers.
-    before, after : tuple of Click or BoxPrompt
+    before, after : tuple of Click, BoxPrompt or DragPrompt
         What stood before and after it.
     boxes : list of Box
         What it changed in the labels (strokes, accepted masks) or in the prediction (all else).
@@ -130,7 +130,7 @@ class History:
 
     Parameters
     ----------
-    prompts : iterable of Click or BoxPrompt
+    prompts : iterable of Click, BoxPrompt or DragPrompt
         What stands at first.
     most_bytes : int or None
         Memory for the steps that can be taken back; the oldest are dropped beyond it. None keeps all.
@@ -145,7 +145,7 @@ class History:
 
     @property
     def clicks(self) -> tuple[Click, ...]:
-        """One click for each prompt; a box stands for the one in its middle."""
+        """One click for each prompt; a box stands for the one in its middle, a drag for the one where it began."""
         return clicks_in(self.prompts)
 
     @property

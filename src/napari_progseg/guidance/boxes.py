@@ -66,27 +66,6 @@ class BoxPrompt:
         return here and click.inside and not self.holds(click.voxel_zyx)
 
 
-Prompt = Click | BoxPrompt
-
-
-def clicks_in(prompts: Iterable[Prompt]) -> tuple[Click, ...]:
-    """Return one click for each prompt; a box stands for the click in its middle."""
-    return tuple(prompt.middle if isinstance(prompt, BoxPrompt) else prompt for prompt in prompts)
-
-
-def boxes_in(prompts: Iterable[Prompt]) -> tuple[BoxPrompt, ...]:
-    """Return the boxes among prompts."""
-    return tuple(prompt for prompt in prompts if isinstance(prompt, BoxPrompt))
-
-
-def steps_of(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
-    """Return what is to be done one after the other: a box first confines its plane, then its middle is clicked."""
-    steps: list[Prompt] = []
-    for prompt in prompts:
-        steps += [prompt, prompt.middle] if isinstance(prompt, BoxPrompt) else [prompt]
-    return tuple(steps)
-
-
 def confine(labels: NDArray[Any], boxes: Iterable[BoxPrompt], corner_zyx: Sequence[int] = (0, 0, 0)) -> None:
     """Take away, in place, what lies outside of boxes in their planes.
 

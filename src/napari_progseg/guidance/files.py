@@ -1,44 +1,52 @@
-"""Clicks in files: ``CASE.json``, in the voxel indices that nibabel and ITK count."""
+"""Clicks and drags in files: ``CASE.json``, in the voxel indices that nibabel and ITK count."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from ..errors import UserError
 from ..geometry import Geometry
 from ..storage.atomic import DamagedFileError, read_json
 from ..volume import LabelClass
 from .clicks import Click
+from .drags import DragPrompt
 
 _FORM = '[{"voxel": [i, j, k], "inside": true, "class": "NAME"}]'
 
 
 class _Entry(BaseModel):
-    """One click as written; indices in the file's own axis order (i, j, k)."""
+    """One click or drag as written; indices in the file's own axis order (i, j, k)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     voxel: tuple[int, int, int]
     inside: bool = True
     structure: str | None = Field(None, alias="class")
+    reach_mm: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _reaches_inside(self) -> Self:
+        if self.reach_mm is not None and not self.inside:
+            raise ValueError("what is outside reaches nowhere")
+        return self
 
 
 _ENTRIES = TypeAdapter(list[_Entry])
 
 
-def read_clicks(path: Path, geometry: Geometry, classes: Sequence[LabelClass]) -> tuple[Click, ...]:
-    """Read the clicks of one case, in the order in which they were made.
+def read_clicks(path: Path, geometry: Geometry, classes: Sequence[LabelClass]) -> tuple[Click | DragPrompt, ...]:
+    """Read the clicks and drags of one case, in the order in which they were made.
 
     Parameters
     ----------
     path : Path
         JSON of the form ``[{"voxel": [i, j, k], "inside": true, "class": "NAME"}]``; ``inside`` may be left out where
-        true, ``class`` where there is only one.
+        true, ``class`` where there is only one. ``"reach_mm": R`` makes a drag of it, see `DragPrompt`.
     geometry : Geometry
         Grid of the image that the indices belong to.
     classes : sequence of LabelClass
@@ -47,7 +55,8 @@ def read_clicks(path: Path, geometry: Geometry, classes: Sequence[LabelClass]) -
     Raises
     ------
     UserError
-        If the file is of another form, names an unknown class, or a voxel that the image does not have.
+        If the file is of another form, names an unknown class or a voxel that the image does not have, or lets
+        something outside reach anywhere.
     """
     entries = _entries(path)
     values = {each.name: each.value for each in classes}
@@ -67,7 +76,7 @@ def _entries(path: Path) -> list[_Entry]:
         ) from error
 
 
-def _click(path: Path, number: int, entry: _Entry, geometry: Geometry, values: dict[str, int]) -> Click:
+def _click(path: Path, number: int, entry: _Entry, geometry: Geometry, values: dict[str, int]) -> Click | DragPrompt:
     named = entry.structure if entry.structure is not None or len(values) > 1 else next(iter(values))
     if named not in values:
         raise UserError(
@@ -80,4 +89,6 @@ def _click(path: Path, number: int, entry: _Entry, geometry: Geometry, values: d
             "voxels; nothing was predicted; count from 0 along the file's own axes"
         )
     z, y, x = np.rint(geometry.voxels_to_canonical(entry.voxel)[0]).astype(int).tolist()
+    if entry.reach_mm is not None:
+        return DragPrompt((z, y, x), entry.reach_mm, values[named])
     return Click((z, y, x), entry.inside, values[named])

@@ -40,7 +40,7 @@ class FirstMask:
 
 
 def first_mask(
-    image: NDArray[np.generic], clicks: Iterable[Click], within: tuple[slice, slice] | None = None
+    image: NDArray[np.generic], clicks: Iterable[Click], within: NDArray[np.bool_] | None = None
 ) -> FirstMask | None:
     """Find the structure around the inside clicks of one slice.
 
@@ -50,8 +50,9 @@ def first_mask(
         Intensities of the slice.
     clicks : iterable of Click
         The clicks of one structure in this slice. The frame of the window counts as outside, too.
-    within : tuple of slice or None
-        Rows and columns in which the structure lies as a whole; they are the window then, whatever was clicked.
+    within : ndarray of bool, (Y, X), or None
+        Where the structure lies as a whole, such as a box or a disc; the window is laid around it then, whatever was
+        clicked.
 
     Returns
     -------
@@ -62,17 +63,18 @@ def first_mask(
     inside = [place for place, is_inside in said if is_inside]
     if not inside:
         return None
-    region = _window(inside, image.shape) if within is None else _around(within, image.shape)
-    seeds = _seeds(said, region)
+    region = _window(inside, image.shape) if within is None else _around(within)
+    allowed = None if within is None else within[region]
+    seeds = _seeds(said, region, allowed)
     window = ndimage.gaussian_filter(image[region].astype(np.float64), _SMOOTHING)
     if np.ptp(window) == 0:
-        return FirstMask(region, (seeds == _INSIDE) & _allowed(region, within))
+        return FirstMask(region, _confined(seeds == _INSIDE, allowed))
     window /= window.std()
     with warnings.catch_warnings():
         # it advises a faster solver that is no dependency
         warnings.simplefilter("ignore", UserWarning)
         found = random_walker(window, seeds, beta=_BETA, mode="cg_j", tol=1e-3)
-    return FirstMask(region, (found == _INSIDE) & _allowed(region, within))
+    return FirstMask(region, _confined(found == _INSIDE, allowed))
 
 
 def _window(inside: Sequence[tuple[int, ...]], shape: Sequence[int]) -> tuple[slice, slice]:
@@ -84,25 +86,27 @@ def _window(inside: Sequence[tuple[int, ...]], shape: Sequence[int]) -> tuple[sl
     return rows, columns
 
 
-def _around(within: tuple[slice, slice], shape: Sequence[int]) -> tuple[slice, slice]:
-    """Return a window whose frame, which counts as outside, lies around the box."""
+def _around(within: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return a window whose frame, which counts as outside, lies around where the structure may be."""
     rows, columns = (
-        slice(max(0, part.start - 1), min(n, part.stop + 1)) for part, n in zip(within, shape, strict=True)
+        slice(max(0, int(part[0]) - 1), min(n, int(part[-1]) + 2))
+        for part, n in zip((np.flatnonzero(within.any(axis)) for axis in (1, 0)), within.shape, strict=True)
     )
     return rows, columns
 
 
-def _allowed(region: tuple[slice, slice], within: tuple[slice, slice] | None) -> NDArray[np.bool_]:
-    allowed = np.full([part.stop - part.start for part in region], within is None)
-    if within is not None:
-        allowed[tuple(slice(w.start - r.start, w.stop - r.start) for w, r in zip(within, region, strict=True))] = True
-    return allowed
+def _confined(mask: NDArray[np.bool_], allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return mask if allowed is None else mask & allowed
 
 
-def _seeds(said: Sequence[tuple[tuple[int, ...], bool]], region: tuple[slice, slice]) -> NDArray[np.int_]:
+def _seeds(
+    said: Sequence[tuple[tuple[int, ...], bool]], region: tuple[slice, slice], allowed: NDArray[np.bool_] | None
+) -> NDArray[np.int_]:
     size = [part.stop - part.start for part in region]
     seeds = np.zeros(size, int)
     seeds[[0, -1], :] = seeds[:, [0, -1]] = _OUTSIDE
+    if allowed is not None:
+        seeds[~allowed] = _OUTSIDE
     rows, columns = np.indices(size)
     # inside clicks last, so that they win over the frame
     for place, is_inside in sorted(said, key=lambda each: each[1]):

@@ -14,7 +14,7 @@ from ..io.names import label_suffix
 from ..volume import LabelMap, Volume
 
 if TYPE_CHECKING:
-    from ..guidance.clicks import Click
+    from ..guidance.prompts import Prompt
     from .model import TrainedModel
 
 
@@ -70,13 +70,13 @@ def predict_folder(
 
 
 def predict_with_clicks(
-    model: TrainedModel, volume: Volume, clicks: Sequence[Click], start: LabelMap | None = None
+    model: TrainedModel, volume: Volume, clicks: Sequence[Prompt], start: LabelMap | None = None
 ) -> LabelMap:
     """Segment a volume as the widget does: first without clicks, then what the clicks change.
 
     Parameters
     ----------
-    clicks : sequence of Click
+    clicks : sequence of Click, BoxPrompt or DragPrompt
         Oldest first. Each changes a window of one training patch around it.
     start : LabelMap or None
         Mask that the clicks correct, in place of what the model says without clicks: it stands outside the windows of

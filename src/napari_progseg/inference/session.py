@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..data.plan import Plan
 from ..data.preprocess import Box, Prepared, prepare
-from ..guidance.boxes import BoxPrompt, Prompt, boxes_in, confine, steps_of
+from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
+from ..guidance.prompts import Prompt, Step, boxes_in, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .correction import corrected
@@ -30,7 +31,7 @@ Labels = NDArray[np.unsignedinteger]
 class _Applied:
     """A click that was answered, or a box that was applied, with what was there before."""
 
-    step: Prompt
+    step: Step
     region: Box
     before: Labels
 
@@ -50,8 +51,9 @@ class InteractiveSession:
     """Answers clicks on one image.
 
     A click changes only a window of one training patch around it, and there only what it is about, see `corrected`;
-    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle. What an
-    earlier call answered and is still there is not computed again, and what is gone is taken back exactly.
+    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle; a drag is a
+    click where it began. What an earlier call answered and is still there is not computed again, and what is gone is
+    taken back exactly.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ class InteractiveSession:
 
         Parameters
         ----------
-        clicks : sequence of Click or BoxPrompt
+        clicks : sequence of Click, BoxPrompt or DragPrompt
             All on this image, oldest first.
         revision : int
             Handed back in the answer.
@@ -119,7 +121,7 @@ class InteractiveSession:
         doubts, image.doubts = tuple(image.doubts), []
         return Answer(revision, patches, time.perf_counter() - began, doubts)
 
-    def _start_from(self, image: _Image, new: Sequence[Prompt], current: Labels) -> None:
+    def _start_from(self, image: _Image, new: Sequence[Step], current: Labels) -> None:
         """Take over the mask as it stands below new clicks and boxes, save where a click was ever answered."""
         for step in new:
             window = self._region(step)
@@ -144,7 +146,7 @@ class InteractiveSession:
             undone.append(last)
         return undone
 
-    def _apply(self, image: _Image, group: list[int], steps: Sequence[Prompt], *, local: bool) -> list[Box]:
+    def _apply(self, image: _Image, group: list[int], steps: Sequence[Step], *, local: bool) -> list[Box]:
         """Answer clicks (by number) whose windows do not touch, in one batch."""
         clicks = [step for number in group if isinstance(step := steps[number], Click)]
         starts = [self._window(click)[0] for click in clicks]
@@ -177,7 +179,7 @@ class InteractiveSession:
         at = [int(c) - part.start for c, part in zip(click.voxel_zyx, region, strict=True)]
         return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
-    def _region(self, step: Prompt) -> Box:
+    def _region(self, step: Step) -> Box:
         """Return the region of the image that a step may change: a click's window, a box's whole plane."""
         if isinstance(step, Click):
             return self._window(step)[1]
@@ -197,7 +199,7 @@ class InteractiveSession:
         return start, region  # type: ignore[return-value]
 
     def _probabilities(
-        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], steps: Sequence[Prompt]
+        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], steps: Sequence[Step]
     ) -> NDArray[np.float32]:
         """Return class probabilities (len(group), classes, z, y, x) of the windows.
 
@@ -258,7 +260,7 @@ def _click_tensor(clicks: list[Click], prepared: Prepared, start: tuple[int, int
     )
 
 
-def _common(applied: Sequence[_Applied], steps: Sequence[Prompt]) -> int:
+def _common(applied: Sequence[_Applied], steps: Sequence[Step]) -> int:
     kept = 0
     for done, step in zip(applied, steps, strict=False):
         if done.step != step:
@@ -267,7 +269,7 @@ def _common(applied: Sequence[_Applied], steps: Sequence[Prompt]) -> int:
     return kept
 
 
-def _rounds(numbers: range, steps: Sequence[Prompt], plan: Plan) -> list[list[int]]:
+def _rounds(numbers: range, steps: Sequence[Step], plan: Plan) -> list[list[int]]:
     """Group clicks that can be answered together: in 2D runs of clicks on different slices, in 3D one by one."""
     groups: list[list[int]] = []
     slices: set[int] = set()  # of the newest group, empty where nothing may join it

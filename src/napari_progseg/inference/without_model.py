@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..guidance.boxes import BoxPrompt, Prompt, boxes_in, confine, steps_of
-from ..guidance.clicks import Click
+from ..guidance.boxes import BoxPrompt, confine
+from ..guidance.drags import DragPrompt
 from ..guidance.first_mask import SEED, first_mask
+from ..guidance.prompts import Prompt, boxes_in, click_of, clicks_in, drags_in, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .correction import corrected
@@ -22,7 +23,7 @@ Labels = NDArray[np.unsignedinteger]
 
 @dataclass(eq=False)
 class _Slice:
-    """A slice under work: its labels before the first step and after each one; steps are clicks and boxes."""
+    """A slice under work: its labels before the first step and after each one; steps are clicks, drags and boxes."""
 
     states: list[Labels]
     steps: list[Prompt] = field(default_factory=list)
@@ -36,6 +37,7 @@ class ClicksAlone:
     """Answers the clicks on one image from its intensities, slice by slice, see `guidance.first_mask`.
 
     A click on an error changes only the piece it lies in, unless asked otherwise; other structures keep their voxels.
+    A drag is a click whose structure is looked for no farther away than it reaches, in the axial slice where it began.
     """
 
     def __init__(self) -> None:
@@ -49,11 +51,11 @@ class ClicksAlone:
     def answer(
         self, clicks: Sequence[Prompt], revision: int, current: Labels | None = None, *, local: bool = True
     ) -> Answer:
-        """Answer a set of clicks and boxes.
+        """Answer a set of clicks, boxes and drags.
 
         Parameters
         ----------
-        clicks : sequence of Click or BoxPrompt
+        clicks : sequence of Click, BoxPrompt or DragPrompt
             All on this image, oldest first; those that are gone since the last call are taken back.
         revision : int
             Handed back in the answer.
@@ -68,7 +70,7 @@ class ClicksAlone:
             The slices that are no longer as they were, or that `current` does not show as they are.
         """
         began = time.perf_counter()
-        said = self._by_slice(steps_of(clicks), current)
+        said = self._by_slice(_steps(clicks), current)
         patches = []
         for z in sorted({*said, *self._slices}):
             before = self._slices.get(z)
@@ -82,11 +84,11 @@ class ClicksAlone:
         """Sort steps by the axial slices that they speak about, as far as those are under work or have to be."""
         slices = set(self._slices)
         for step in steps:
-            slices |= {step.voxel_zyx[0]} if isinstance(step, Click) else _slices_of(step, current)
+            slices |= _slices_of(step, current) if isinstance(step, BoxPrompt) else {step.voxel_zyx[0]}
         said: dict[int, list[Prompt]] = defaultdict(list)
         for step in steps:
             across = isinstance(step, BoxPrompt) and step.axis != 0
-            for z in slices if across else {step.voxel_zyx[0] if isinstance(step, Click) else step.plane}:
+            for z in slices if across else {click_of(step).voxel_zyx[0]}:
                 said[z].append(step)
         return said
 
@@ -110,8 +112,9 @@ class ClicksAlone:
         if isinstance(newest, BoxPrompt):
             confine(labels[None], [newest], (z, 0, 0))
             return labels
-        clicks = [step for step in steps if isinstance(step, Click) and step.label == newest.label]
-        found = first_mask(self._image(z), clicks, _window_of(boxes, newest.label))
+        about = [step for step in steps if step.label == newest.label]
+        clicks = clicks_in(step for step in about if not isinstance(step, BoxPrompt))
+        found = first_mask(self._image(z), clicks, self._within(about))
         if found is None:
             return before
         window = labels[found.region]
@@ -120,14 +123,38 @@ class ClicksAlone:
         confine(labels[None], boxes, (z, 0, 0))
         if not local:
             return labels
+        click = click_of(newest)
         reach = (SEED, SEED)
-        at = newest.voxel_zyx[1:]
-        return corrected(before, labels, at, inside=newest.inside, value=newest.label, reach=reach)
+        return corrected(before, labels, click.voxel_zyx[1:], inside=click.inside, value=click.label, reach=reach)
+
+    def _within(self, steps: Sequence[Prompt]) -> NDArray[np.bool_] | None:
+        """Return where in a slice (Y, X) a structure lies as a whole; None where nothing says so.
+
+        That is in the newest box; without one where drags reach, until a click inside lies beyond all of them.
+        """
+        shape, spacing = self._in_hand.image.shape[1:], self._in_hand.geometry.spacing_zyx_mm[1:]
+        within = np.zeros(shape, np.bool_)
+        if boxes := [box for box in boxes_in(steps) if box.axis == 0]:
+            within[_rows_and_columns(boxes[-1])] = True
+            return within
+        for drag in drags_in(steps):
+            within |= drag.disc(shape, spacing)
+        inside = [click.voxel_zyx[1:] for click in clicks_in(steps) if click.inside]
+        return within if inside and all(within[place] for place in inside) else None
 
     def _image(self, z: int) -> NDArray[np.generic]:
+        return np.asarray(self._in_hand.image[z])
+
+    @property
+    def _in_hand(self) -> Volume:
         if self._volume is None:
             raise RuntimeError("set_image comes before the first click")
-        return np.asarray(self._volume.image[z])
+        return self._volume
+
+
+def _steps(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """Return what is to be done one after the other; a drag stays one, since it says more than its click."""
+    return tuple(step for each in prompts for step in ([each] if isinstance(each, DragPrompt) else steps_of([each])))
 
 
 def _slices_of(box: BoxPrompt, current: Labels | None) -> set[int]:
@@ -144,12 +171,6 @@ def _slices_of(box: BoxPrompt, current: Labels | None) -> set[int]:
     return set(np.flatnonzero((confined != current[plane]).any(axis=(1, 2))).tolist())
 
 
-def _window_of(boxes: Sequence[BoxPrompt], label: int) -> tuple[slice, slice] | None:
-    """Return rows and columns of the box that was drawn in this slice for a structure."""
-    drawn = [box for box in boxes if box.axis == 0 and box.label == label]
-    if not drawn:
-        return None
-    _, rows, columns = (
-        slice(first, last + 1) for first, last in zip(drawn[-1].first_zyx, drawn[-1].last_zyx, strict=True)
-    )
+def _rows_and_columns(box: BoxPrompt) -> tuple[slice, slice]:
+    _, rows, columns = (slice(first, last + 1) for first, last in zip(box.first_zyx, box.last_zyx, strict=True))
     return rows, columns

@@ -13,6 +13,7 @@ from ..storage.journal import Journal
 
 LONGEST_PAUSE_SECONDS = 60.0
 _DRAWN = ("line", "box")
+_PROMPTS = ("click", "drag", *_DRAWN)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Effort:
     Parameters
     ----------
     clicks, strokes : int
-        Clicks, lines and boxes that were set, and strokes of the brush; those taken back later count, too.
+        Clicks, drags, lines and boxes that were set, and strokes of the brush; those taken back later count, too.
     accepted : int
         Predictions that were copied into the labels.
     imported : int
@@ -94,7 +95,7 @@ def project_effort(project: Project) -> tuple[Effort, ...]:
 
 
 def _kind(edit: str, *, sets: bool) -> str:
-    if edit == "click" or edit in _DRAWN:
+    if edit in _PROMPTS:
         return "clicks" if sets else "others"
     return {"stroke": "strokes", "accept": "accepted", "import": "imported"}.get(edit, "others")
 
