@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,6 +61,17 @@ def read_clicks(path: Path, geometry: Geometry, classes: Sequence[LabelClass]) -
     entries = _entries(path)
     values = {each.name: each.value for each in classes}
     return tuple(_click(path, number, entry, geometry, values) for number, entry in enumerate(entries, start=1))
+
+
+def classes_in(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Name the classes that files of clicks speak about, in the order of the alphabet; "structure" where none is named.
+
+    Raises
+    ------
+    UserError
+        As `read_clicks`.
+    """
+    return tuple(sorted({entry.structure or "structure" for path in paths for entry in _entries(path)}))
 
 
 def _entries(path: Path) -> list[_Entry]:

@@ -36,8 +36,15 @@ def project_cases(project: Project, ids: Sequence[str]) -> tuple[ReferenceCase, 
     return tuple(ReferenceCase(case, partial(project.volume, case), partial(_labels_of, project, case)) for case in ids)
 
 
-def folder_cases(images: Path, labels: Path, classes: Sequence[LabelClass]) -> tuple[ReferenceCase, ...]:
+def folder_cases(
+    images: Path, labels: Path, classes: Sequence[LabelClass], *, others_are_background: bool = False
+) -> tuple[ReferenceCase, ...]:
     """Match a folder of scans with a folder of label files, by name; scans without labels are left out.
+
+    Parameters
+    ----------
+    others_are_background : bool
+        Label values that no class names are background; otherwise a file that holds some is refused when it is read.
 
     Raises
     ------
@@ -47,7 +54,11 @@ def folder_cases(images: Path, labels: Path, classes: Sequence[LabelClass]) -> t
     images, labels = images.resolve(), labels.resolve()
     scans, _ = matching.find_scans(images, (labels,), images)
     matches, _ = matching.match_labels(scans, images, labels)
-    pairs = [_Pair(match.scan, match.label, tuple(classes)) for match in matches if match.label is not None]
+    pairs = [
+        _Pair(match.scan, match.label, tuple(classes), others_are_background)
+        for match in matches
+        if match.label is not None
+    ]
     if not pairs:
         raise UserError(
             f"no file in {labels} has the name of a scan in {images}; nothing was evaluated; "
@@ -70,6 +81,7 @@ class _Pair:
     scan: matching.Scan
     label: Path
     classes: tuple[LabelClass, ...]
+    others_are_background: bool
 
     def volume(self) -> Volume:
         return io.read_volume(self.scan.image, series=self.scan.series)
@@ -79,7 +91,8 @@ class _Pair:
         found = io.read_labels(self.label, like=geometry)
         if fault := geometry.mismatch(found.geometry):
             raise UserError(f"{self.label} does not lie on the grid of its scan: {fault}; it cannot be compared")
-        if fault := matching.value_fault(matching.Checked(values_of(found.labels)), self.classes):
+        fault = matching.value_fault(matching.Checked(values_of(found.labels)), self.classes)
+        if fault and not self.others_are_background:
             raise UserError(f"{self.label} cannot be compared with the model's prediction: {fault}")
         names = {each.value: each.name for each in self.classes}
         return LabelMap(merged(found.labels, self.classes), found.geometry, names)

@@ -1,0 +1,341 @@
+"""Clicks, drags and boxes answered by the starter: any structure, in 3D, before anything was trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..data.plan import CT_BELOW
+from ..data.preprocess import Box
+from ..guidance.boxes import BoxPrompt, confine
+from ..guidance.clicks import Click
+from ..guidance.drags import DragPrompt
+from ..guidance.prompts import Prompt, boxes_in, click_of
+from ..volume import Volume
+from .answer import Answer
+from .click_model import ClickModel, Look, Said, load_starter, starter_available
+from .click_window import Array, ClickWindow
+from .zoom import find_window, window_of_drag, window_of_mask, window_of_prompt
+
+__all__ = ["StarterSession", "starter_available"]
+
+Labels = NDArray[np.unsignedinteger]
+_CT_HALF_WIDTH = 300.0
+_GROWTH, _ROUNDS = 1.4, 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Applied:
+    """A prompt that was answered, in which window, and what was there before."""
+
+    prompt: Prompt
+    window: ClickWindow | None
+    region: Box
+    before: Labels
+
+
+@dataclass(eq=False)
+class _Scan:
+    """The scan in hand and its mask."""
+
+    image: NDArray[np.generic]
+    spacing_zyx_mm: tuple[float, float, float]
+    ct: bool
+    labels: Labels
+    applied: list[_Applied] = field(default_factory=list)
+    known: dict[tuple[tuple[int, int], ...], Box] = field(default_factory=dict)
+
+
+class StarterSession:
+    """Answers prompts on one scan; the mask of a structure is renewed in a window of its own scale.
+
+    Parameters
+    ----------
+    model : ClickModel or None
+        None loads the starter that comes with the package.
+    """
+
+    def __init__(self, model: ClickModel | None = None) -> None:
+        self._model = model or load_starter()
+        self._scan: _Scan | None = None
+
+    def set_image(self, volume: Volume) -> None:
+        """Take a scan in hand; earlier prompts are forgotten."""
+        modality = volume.modality or ("ct" if float(volume.image.min()) < CT_BELOW else "mr")
+        labels = np.zeros(volume.image.shape, np.uint16)
+        self._scan = _Scan(volume.image, volume.geometry.spacing_zyx_mm, modality == "ct", labels)
+
+    def answer(
+        self, prompts: Sequence[Prompt], revision: int, current: Labels | None = None, *, local: bool = True
+    ) -> Answer:
+        """Answer a set of prompts.
+
+        Parameters
+        ----------
+        prompts : sequence of Click, BoxPrompt or DragPrompt
+            All on this scan, oldest first; those that are gone since the last call are taken back exactly.
+        revision : int
+            Handed back in the answer.
+        current : ndarray of label values, (Z, Y, X), or None
+            The mask as it stands, the starting point where nothing was answered yet; None goes on from the last answer.
+        local : bool
+            Let clicks after the first of a structure change only the pieces they hit; False renews whole windows.
+
+        Returns
+        -------
+        Answer
+            Boxes that changed, or that `current` does not show yet.
+        """
+        began, scan = time.perf_counter(), self._in_hand
+        kept = _common(scan.applied, prompts)
+        touched = [undone.region for undone in _take_back(scan, kept)]
+        if current is not None and len(prompts) > kept:
+            _start_from(scan, current)
+        touched += [self._apply(scan, prompts[: number + 1], local=local) for number in range(kept, len(prompts))]
+        if current is not None:
+            touched += [box for box in scan.known.values() if not np.array_equal(scan.labels[box], current[box])]
+        patches = tuple((box, scan.labels[box].copy()) for box in _distinct(touched).values())
+        return Answer(revision, patches, time.perf_counter() - began)
+
+    @property
+    def _in_hand(self) -> _Scan:
+        if self._scan is None:
+            raise RuntimeError("set_image comes before the first click")
+        return self._scan
+
+    def _apply(self, scan: _Scan, prompts: Sequence[Prompt], *, local: bool) -> Box:
+        """Answer the newest prompt and return the region that it may have changed."""
+        newest, value = prompts[-1], prompts[-1].label
+        own = [prompt for prompt in prompts if prompt.label == value]
+        said = _said(own)
+        limits = _limits(scan, said)
+        window = self._window(scan, newest, said, limits)
+        if window is None:
+            region = _box_around(click_of(newest).voxel_zyx)
+            return self._keep(scan, newest, None, region, scan.labels[region].copy(), own)
+        look = self._look(scan, window, said, value, limits)
+        region, values = look.window.back(look.logits, scan.image.shape)
+        return self._keep(scan, newest, look.window, region, self._merged(scan, region, values > 0, newest, said), own)
+
+    def _keep(
+        self,
+        scan: _Scan,
+        prompt: Prompt,
+        window: ClickWindow | None,
+        region: Box,
+        labels: Labels,
+        own: Sequence[Prompt],
+    ) -> Box:
+        """Write what a region becomes; boxes confine it, and each clicked voxel ends on the side that was clicked."""
+        confine(labels, boxes_in(own), [part.start for part in region])
+        if isinstance(prompt, BoxPrompt):
+            region, labels = _with_plane(scan, prompt, region, labels)
+        _obey(labels, own, region)
+        scan.applied.append(_Applied(prompt, window, region, scan.labels[region].copy()))
+        scan.labels[region] = labels
+        scan.known |= _distinct([region])
+        return region
+
+    def _window(
+        self, scan: _Scan, newest: Prompt, said: Said, limits: tuple[float, float] | None
+    ) -> ClickWindow | None:
+        """Choose the window of a prompt; None where nothing is marked and nothing can be found."""
+        spacing, click = scan.spacing_zyx_mm, click_of(newest)
+        if isinstance(newest, DragPrompt):
+            return window_of_drag(newest, spacing)
+        if isinstance(newest, BoxPrompt):
+            return window_of_prompt(newest, spacing)
+        for done in reversed(scan.applied):
+            if done.prompt.label == newest.label and done.window is not None and _holds(done.window, click):
+                if (scan.labels[done.region] == newest.label).any():
+                    return done.window
+                break
+        if (around := _piece_around(scan, click)) is not None:
+            return window_of_mask(*around, spacing)
+        if not click.inside:
+            return None
+        newest_alone = Said(said.voxels_zyx[-1:], said.inside[-1:])
+        return find_window(self._model, scan.image, newest_alone, spacing, limits)
+
+    def _look(
+        self, scan: _Scan, window: ClickWindow, said: Said, value: int, limits: tuple[float, float] | None
+    ) -> Look:
+        """Answer a window; while the mask leaves it and the scan goes on, a larger one."""
+        before = _share(scan, window, value)
+        look = self._model.look(scan.image, [window], said, [before], limits)[0]
+        for _ in range(_ROUNDS):
+            if not _leaves(look, scan.image.shape):
+                break
+            mask = look.logits > 0
+            wider = _grown(look.window, mask)
+            shown = _carried(look, wider)
+            look = self._model.look(scan.image, [wider], said, [shown], limits)[0]
+        return look
+
+    def _merged(self, scan: _Scan, region: Box, mask: NDArray[np.bool_], newest: Prompt, said: Said) -> Labels:
+        """Put a new mask of one structure in the place of the old one; other structures keep their voxels."""
+        value, labels = newest.label, scan.labels[region].copy()
+        free = (labels == 0) | (labels == value)
+        mask = _clicked_pieces(mask, labels == value, said, region)
+        labels[free] = np.where(mask, value, 0).astype(labels.dtype)[free]
+        return labels
+
+
+def _said(own: Sequence[Prompt]) -> Said:
+    clicks = [click_of(prompt) for prompt in own]
+    reach = own[0].reach_mm if isinstance(own[0], DragPrompt) else None
+    return Said(
+        np.array([click.voxel_zyx for click in clicks], float), np.array([click.inside for click in clicks]), reach
+    )
+
+
+def _limits(scan: _Scan, said: Said) -> tuple[float, float] | None:
+    """Show a CT in a range around what was clicked: bone and air would leave nothing between soft tissues."""
+    if not scan.ct or not said.inside.any():
+        return None
+    z, y, x = said.voxels_zyx[said.inside][0].astype(int)
+    around = np.asarray(scan.image[z, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2], np.float32)
+    middle = float(around.mean())
+    return middle - _CT_HALF_WIDTH, middle + _CT_HALF_WIDTH
+
+
+def _holds(window: ClickWindow, click: Click) -> bool:
+    inner = window.to_window([click.voxel_zyx])[0]
+    return bool(((inner >= 1) & (inner <= window.size - 2)).all())
+
+
+def _piece_around(scan: _Scan, click: Click) -> tuple[NDArray[np.bool_], tuple[int, int, int]] | None:
+    """Return the piece of the click's structure that is nearest to it, together with the click, and its corner."""
+    mask = scan.labels == click.label
+    if not mask.any():
+        return None
+    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    low = [min(part.start, at) for part, at in zip(found, click.voxel_zyx, strict=True)]
+    high = [max(part.stop, at + 1) for part, at in zip(found, click.voxel_zyx, strict=True)]
+    crop = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    pieces, count = ndimage.label(crop, np.ones((3, 3, 3)))
+    at = tuple(c - a for c, a in zip(click.voxel_zyx, low, strict=True))
+    if count > 1:
+        nearest = ndimage.distance_transform_edt(
+            pieces == 0, sampling=scan.spacing_zyx_mm, return_distances=False, return_indices=True
+        )
+        chosen = pieces[tuple(nearest[(slice(None), *at)])]
+        crop = pieces == chosen
+    crop = crop.copy()
+    crop[at] = True
+    return crop, (low[0], low[1], low[2])
+
+
+def _share(scan: _Scan, window: ClickWindow, value: int) -> Array:
+    """Return the mask of a structure as it stands in a window, as shares of its voxels."""
+    return (
+        window.cut((scan.labels == value).view(np.uint8)) if scan.applied else np.zeros((window.size,) * 3, np.float32)
+    )
+
+
+def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
+    """Whether a mask touches a face of its window beyond which the scan goes on."""
+    mask, size = look.logits > 0, look.window.size
+    ends = look.window.to_scan([[0] * 3, [size - 1] * 3])
+    for axis, n in enumerate(shape_zyx):
+        for at, goes_on in ((0, ends[0, axis] > 1), (size - 1, ends[1, axis] < n - 2)):
+            if goes_on and mask.take(at, axis).sum() > 2:
+                return True
+    return False
+
+
+def _grown(window: ClickWindow, mask: NDArray[np.bool_]) -> ClickWindow:
+    """Return a larger window, halfway towards the middle of the mask."""
+    spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
+    middle = window.to_scan([[(span[0] + span[-1]) / 2 for span in spans]])[0]
+    z, y, x = middle.tolist()
+    return ClickWindow((z, y, x), window.step_mm * _GROWTH, window.spacing_zyx_mm, window.size)
+
+
+def _carried(look: Look, window: ClickWindow) -> Array:
+    """Return a mask on the grid of another window, 0 where it was not known."""
+    places = window.to_scan(np.repeat(np.arange(window.size)[:, None], 3, axis=1))
+    inner = look.window.to_window(places)
+    index = [np.clip(np.rint(inner[:, axis]).astype(int), 0, look.window.size - 1) for axis in range(3)]
+    known = [(inner[:, axis] > -0.5) & (inner[:, axis] < look.window.size - 0.5) for axis in range(3)]
+    mask = (look.logits > 0)[np.ix_(*index)] & known[0][:, None, None] & known[1][:, None] & known[2]
+    return mask.astype(np.float32)
+
+
+def _clicked_pieces(mask: NDArray[np.bool_], before: NDArray[np.bool_], said: Said, region: Box) -> NDArray[np.bool_]:
+    """Leave out pieces that no inside click touches and that were not there before."""
+    pieces, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    if count < 2:
+        return mask
+    wanted = set(np.unique(pieces[before]).tolist())
+    corner = np.array([part.start for part in region])
+    for at in (said.voxels_zyx[said.inside] - corner).astype(int):
+        near = tuple(slice(max(0, c - 1), c + 2) for c in at)
+        wanted |= set(np.unique(pieces[near]).tolist()) if (at >= 0).all() else set()
+    wanted.discard(0)
+    return np.isin(pieces, list(wanted)) if wanted else mask
+
+
+def _obey(labels: Labels, own: Sequence[Prompt], region: Box) -> None:
+    """Put each clicked voxel on the side that was clicked, in place."""
+    for prompt in own:
+        click = click_of(prompt)
+        at = tuple(c - part.start for c, part in zip(click.voxel_zyx, region, strict=True))
+        if all(0 <= c < n for c, n in zip(at, labels.shape, strict=True)):
+            if click.inside:
+                labels[at] = click.label
+            elif labels[at] == click.label:
+                labels[at] = 0
+
+
+def _with_plane(scan: _Scan, box: BoxPrompt, region: Box, labels: Labels) -> tuple[Box, Labels]:
+    """Widen a region to the whole plane of a box, since that is confined, too."""
+    parts = [slice(part.start, part.stop) for part in region]
+    for axis, n in enumerate(scan.labels.shape):
+        low, high = (box.plane, box.plane + 1) if axis == box.axis else (0, n)
+        parts[axis] = slice(min(parts[axis].start, low), max(parts[axis].stop, high))
+    wide = (parts[0], parts[1], parts[2])
+    out = scan.labels[wide].copy()
+    out[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(region, wide, strict=True))] = labels
+    confine(out, [box], [part.start for part in wide])
+    return wide, out
+
+
+def _box_around(voxel_zyx: tuple[int, int, int]) -> Box:
+    z, y, x = voxel_zyx
+    return slice(z, z + 1), slice(y, y + 1), slice(x, x + 1)
+
+
+def _take_back(scan: _Scan, kept: int) -> list[_Applied]:
+    undone = []
+    while len(scan.applied) > kept:
+        last = scan.applied.pop()
+        scan.labels[last.region] = last.before
+        undone.append(last)
+    return undone
+
+
+def _start_from(scan: _Scan, current: Labels) -> None:
+    """Take over the mask as it stands, save where a prompt was ever answered."""
+    answered = [(box, scan.labels[box].copy()) for box in scan.known.values()]
+    scan.labels[...] = current
+    for box, labels in answered:
+        scan.labels[box] = labels
+
+
+def _common(applied: Sequence[_Applied], prompts: Sequence[Prompt]) -> int:
+    kept = 0
+    for done, prompt in zip(applied, prompts, strict=False):
+        if done.prompt != prompt:
+            break
+        kept += 1
+    return kept
+
+
+def _distinct(regions: Sequence[Box]) -> dict[tuple[tuple[int, int], ...], Box]:
+    return {tuple((part.start, part.stop) for part in region): region for region in regions}
