@@ -107,7 +107,8 @@ def merged(labels: NDArray[np.unsignedinteger[Any]], classes: Sequence[LabelClas
     """
     largest = max(each.value for each in classes)
     dtype = np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
-    if labels.dtype == dtype and all(len(each.values) == 1 for each in classes):
+    single = all(len(each.values) == 1 for each in classes)
+    if labels.dtype == dtype and single and not outside(values_of(labels), classes):
         return labels
     table = np.zeros(LARGEST_VALUE + 1 if labels.dtype == np.uint16 else 256, dtype=dtype)
     for each in classes:

@@ -13,7 +13,7 @@ from napari_progseg.errors import UserError
 from napari_progseg.geometry import Geometry
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.guidance.drags import DragPrompt
-from napari_progseg.guidance.files import read_clicks
+from napari_progseg.guidance.files import classes_in, read_clicks
 from napari_progseg.volume import LabelClass
 
 BONE, TUMOUR = LabelClass("bone", (1,)), LabelClass("tumour", (7, 8))
@@ -74,3 +74,14 @@ def test_a_missing_or_torn_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "case.json").write_text('[{"voxel": [1', encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):
         read_clicks(tmp_path / "case.json", GRID, [BONE])
+
+
+def test_classes_that_files_speak_about_come_in_the_order_of_the_alphabet(tmp_path: Path) -> None:
+    paths = []
+    for name, classes in (("a", ["tumour", "bone"]), ("b", ["bone"]), ("c", [None])):
+        paths.append(tmp_path / f"{name}.json")
+        entries = [{"voxel": [0, 0, 0]} | ({} if each is None else {"class": each}) for each in classes]
+        paths[-1].write_text(json.dumps(entries), encoding="utf-8")
+    assert classes_in(paths) == ("bone", "tumour")
+    assert classes_in(paths[1:]) == ("bone",)
+    assert classes_in(paths[2:]) == ("structure",)

@@ -52,6 +52,11 @@ def test_a_value_of_no_class_is_refused_when_it_is_read(folders: tuple[Path, Pat
         case.labels()
 
 
+def test_a_value_of_no_class_can_be_background(folders: tuple[Path, Path]) -> None:
+    (case,) = folder_cases(*folders, (LabelClass("bone", (2,)),), others_are_background=True)
+    assert case.labels().labels.ravel()[:4].tolist() == [2, 0, 0, 0]
+
+
 def test_labels_on_another_grid_are_refused_when_they_are_read(folders: tuple[Path, Path]) -> None:
     write(folders[1] / "a_seg.nii.gz", [2], SHIFTED)
     (case,) = folder_cases(*folders, CLASSES)

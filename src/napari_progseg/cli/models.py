@@ -46,6 +46,8 @@ def predict(
         if predict_untrained(run, images, clicks, out, classes, start, device):
             raise typer.Exit(BAD_INPUT)
         return
+    if classes is not None:
+        raise UserError("a run knows its own classes; nothing was predicted; leave out --classes")
     model = load_trained(chosen_run(run, project), device)
     faults = 0
     for done in predict_folder(model, images, out, clicks, start):
@@ -99,11 +101,18 @@ def evaluate(
     from .progress import fraction_bar
 
     if run in UNTRAINED:
+        if cases is not None:
+            raise UserError(f"the {run} belongs to no project; nothing was evaluated; give folders instead of --cases")
         found = evaluate_untrained(run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device)
         if json is not None:
             write_json(json, found)
             typer.echo(f"result: {json}")
         return
+    if classes is not None or gesture != "click":
+        raise UserError(
+            "a run knows its own classes and is measured with clicks; nothing was evaluated; "
+            "leave out --classes and --gesture"
+        )
     folder = chosen_run(run, project)
     if json is None and cases != _HELD_OUT:
         raise UserError("say with --json where to write the result; nothing was evaluated")

@@ -45,7 +45,8 @@ def predict_untrained(
             faults += 1
             typer.echo(f"progseg: {done.case}: {done.fault}", err=True)
         else:
-            typer.echo(f"{done.case}: {done.labels}, {done.clicks} clicks")
+            begun = f", from {done.start}" if done.start else ""
+            typer.echo(f"{done.case}: {done.labels}, {done.clicks} clicks{begun}")
     return faults
 
 

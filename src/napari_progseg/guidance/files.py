@@ -71,7 +71,8 @@ def classes_in(paths: Iterable[Path]) -> tuple[str, ...]:
     UserError
         As `read_clicks`.
     """
-    return tuple(sorted({entry.structure or "structure" for path in paths for entry in _entries(path)}))
+    named = {entry.structure for path in paths for entry in _entries(path) if entry.structure is not None}
+    return tuple(sorted(named)) or ("structure",)
 
 
 def _entries(path: Path) -> list[_Entry]:

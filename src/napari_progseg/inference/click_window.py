@@ -102,7 +102,8 @@ class ClickWindow:
         block = max(1, min(int(ratio + 0.25), n))
         low, high = int(np.floor(at[0])), int(np.ceil(at[-1])) + 1
         low, high = max(0, low - block // 2), min(n, high + block // 2)
-        count = max(1, (high - low) // block)
+        # whole blocks that cover all samples, as far as the scan has them
+        count = min(-(-(high - low) // block), n // block)
         low = min(low, n - count * block)
         return low, low + count * block, block, (at - low - (block - 1) / 2) / block
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import io, matching
 from ..classes import make_classes, parse_classes
 from ..errors import UserError
+from ..geometry import Geometry
 from ..guidance.files import classes_in, read_clicks
 from ..io.names import label_suffix
 from ..volume import LabelClass, LabelMap
@@ -37,10 +39,14 @@ def predict_gestures(
     Raises
     ------
     UserError
-        If there is no file of clicks, or one belongs to no scan.
+        If there is no file of clicks, one belongs to no scan, or no mask belongs to one.
     """
     images, out = images.resolve(), out.resolve()
-    scans, _ = matching.find_scans(images, [out] if images in out.parents else [], out)
+    start = None if start is None else start.resolve()
+    # labels that an earlier call wrote below the images are no scans
+    written = [out] if images in out.parents else []
+    scans, passed_over = matching.find_scans(images, written if start is None else [*written, start], out)
+    yield from (Predicted("DICOM folder", fault=reason) for reason in passed_over)
     files = {path.stem: path for path in sorted(clicks.glob("*.json"))}
     if not files:
         raise UserError(f"there is no CASE.json in {clicks}; nothing was predicted; check the folder of clicks")
@@ -53,13 +59,24 @@ def predict_gestures(
         if classes
         else make_classes({name: (value,) for value, name in enumerate(classes_in(files.values()), start=1)})
     )
-    matches = {} if start is None else {m.scan.id: m.label for m in matching.match_labels(scans, images, start)[0]}
+    masks = {} if start is None else _masks(start, scans, images)
     for scan in scans:
         if scan.id in files:
             try:
-                yield _answer_scan(answers, scan, files[scan.id], named, out, matches.get(scan.id))
+                yield _answer_scan(answers, scan, files[scan.id], named, out, masks.get(scan.id))
             except UserError as error:
                 yield Predicted(scan.id, fault=str(error))
+
+
+def _masks(start: Path, scans: Sequence[matching.Scan], images: Path) -> dict[str, Path]:
+    """Find the mask that each scan starts from, by case."""
+    matches, _ = matching.match_labels(scans, images, start)
+    found = {match.scan.id: match.label for match in matches if match.label is not None}
+    if not found:
+        raise UserError(
+            f"no file in {start} has the name of a scan in {images}; nothing was predicted; name each mask as its scan"
+        )
+    return found
 
 
 def _answer_scan(
@@ -71,11 +88,20 @@ def _answer_scan(
     for source in filter(None, (scan.image, mask)):
         if target.exists() and target.samefile(source):
             raise UserError(f"{target} is read here; nothing was written; choose another folder for the labels")
-    labels = np.zeros(volume.image.shape, np.uint16)
-    if mask is not None:
-        labels[...] = io.read_labels(mask, like=volume.geometry).labels
+    labels = np.zeros(volume.image.shape, np.uint16) if mask is None else _read_mask(mask, volume.geometry)
     answers.set_image(volume)
     for region, patch in answers.answer(prompts, 1, labels.copy()).patches:
         labels[region] = patch
     io.write_labels(target, LabelMap(labels, volume.geometry, {each.value: each.name for each in classes}))
     return Predicted(scan.id, target, len(prompts), start=mask)
+
+
+def _read_mask(path: Path, geometry: Geometry) -> NDArray[np.uint16]:
+    """Read the mask that clicks correct, (Z, Y, X)."""
+    found = io.read_labels(path, like=geometry)
+    if fault := geometry.mismatch(found.geometry):
+        raise UserError(
+            f"the mask to start from does not lie on the grid of the image: {fault}; nothing was predicted; "
+            "resample it onto the image's grid"
+        )
+    return found.labels.astype(np.uint16)

@@ -120,7 +120,7 @@ def evaluate_gestures(
     Raises
     ------
     UserError
-        If `counts` names a number below 1.
+        If `counts` names a number below 1, or no case holds any of the structures.
     """
     if not counts or min(counts) < 1:
         raise UserError(
@@ -141,6 +141,9 @@ def evaluate_gestures(
                 scores.append(StructureScore(case.id, each.name, filled, seconds))
         if progress is not None:
             progress((number + 1) / len(cases))
+    if not scores:
+        names = ", ".join(f"{each.name} (value {each.value})" for each in classes)
+        raise UserError(f"no case holds {names}; nothing was evaluated; check the values that the labels have")
     return GestureReport(tuple(scores), ordered, gesture)
 
 
