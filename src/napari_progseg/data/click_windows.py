@@ -17,6 +17,8 @@ CHANNELS = (
     "reach",
 )
 SIGMA_VOXELS = 2.0
+WINDOW_IN_REACHES = 2.7
+"""Side of a window, as a multiple of how far an object is said or guessed to reach from its first click."""
 _SAMPLED = 4096
 _UNLIKE = 0.4
 _NONE = -1.0

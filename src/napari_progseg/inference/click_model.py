@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..data.click_windows import click_inputs, scale_windows, window_ranges
+from ..data.click_windows import WINDOW_IN_REACHES, click_inputs, scale_windows, window_ranges
 from ..errors import UserError
 from ..guidance.maps import ClickTensor
 from ..networks.click_unet import ClickUnet
@@ -82,6 +82,8 @@ class ClickModel:
         said: Said,
         masks: Sequence[Array] | None = None,
         limits: tuple[float, float] | None = None,
+        *,
+        guess_reach: bool = False,
     ) -> list[Look]:
         """Answer windows of one size at once.
 
@@ -95,6 +97,8 @@ class ClickModel:
             The mask as it stands in each window, as shares of voxels; None: nothing is marked.
         limits : tuple of float or None
             Intensities are cut to this range first.
+        guess_reach : bool
+            Suppose that the structure reaches as far as suits each window, instead of what was said.
         """
         pixels = torch.from_numpy(np.stack([_cut(window, image, limits) for window in windows]))[:, None]
         low, high = window_ranges(pixels)
@@ -109,7 +113,12 @@ class ClickModel:
             torch.ones((count, clicks), dtype=torch.bool),
         )
         intensities = scale_windows(torch.from_numpy(under).float(), low.view(-1, 1), high.view(-1, 1))
-        reach = torch.tensor([(said.reach_mm or 0.0) / window.step_mm for window in windows])
+        reach = torch.tensor(
+            [
+                window.size / WINDOW_IN_REACHES if guess_reach else (said.reach_mm or 0.0) / window.step_mm
+                for window in windows
+            ]
+        )
         previous = torch.zeros_like(pixels[:, 0]) if masks is None else torch.from_numpy(np.stack(masks))
         inputs = click_inputs(scale_windows(pixels, low, high), tensor, previous, intensities, reach)
         mask, fit = self._answer(inputs)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..data.click_windows import SIGMA_VOXELS, WINDOW_IN_REACHES
 from ..data.plan import CT_BELOW
 from ..data.preprocess import Box
 from ..guidance.boxes import BoxPrompt, confine
@@ -20,6 +21,7 @@ from ..volume import Volume
 from .answer import Answer
 from .click_model import ClickModel, Look, Said, load_starter, starter_available
 from .click_window import Array, ClickWindow
+from .correction import corrected
 from .zoom import find_window, window_of_box, window_of_drag, window_of_mask, window_of_prompt
 
 __all__ = ["StarterSession", "starter_available"]
@@ -115,13 +117,19 @@ class StarterSession:
         own = [prompt for prompt in prompts if prompt.label == value]
         said = _said(own)
         limits = _limits(scan, said)
-        window = self._window(scan, newest, said, limits)
+        window, guessed = self._window(scan, newest, said, limits)
+        if guessed and window is not None:
+            said = replace(said, reach_mm=window.side_mm / WINDOW_IN_REACHES)
         if window is None:
             region = _box_around(click_of(newest).voxel_zyx)
             return self._keep(scan, newest, None, region, scan.labels[region].copy(), own)
         look = self._look(scan, window, said, value, limits)
         region, values = look.window.back(look.logits, scan.image.shape)
-        return self._keep(scan, newest, look.window, region, self._merged(scan, region, values > 0, newest, said), own)
+        labels = self._merged(scan, region, values > 0, newest, said)
+        if local and len(own) > 1:
+            reach = [float(each) for each in SIGMA_VOXELS * look.window.ratio]
+            labels = _mended(scan.labels[region], labels, newest, region, reach)
+        return self._keep(scan, newest, look.window, region, labels, own)
 
     def _keep(
         self,
@@ -144,24 +152,24 @@ class StarterSession:
 
     def _window(
         self, scan: _Scan, newest: Prompt, said: Said, limits: tuple[float, float] | None
-    ) -> ClickWindow | None:
-        """Choose the window of a prompt; None where nothing is marked and nothing can be found."""
+    ) -> tuple[ClickWindow | None, bool]:
+        """Choose the window of a prompt, None where there is nothing to find, and say whether its size is a guess."""
         spacing, click = scan.spacing_zyx_mm, click_of(newest)
         if isinstance(newest, DragPrompt):
-            return window_of_drag(newest, spacing)
+            return window_of_drag(newest, spacing), False
         if isinstance(newest, BoxPrompt):
-            return window_of_prompt(newest, spacing)
+            return window_of_prompt(newest, spacing), False
         for done in reversed(scan.applied):
             if done.prompt.label == newest.label and done.window is not None and _holds(done.window, click):
                 if (scan.labels[done.region] == newest.label).any():
-                    return done.window
+                    return done.window, False
                 break
         if (around := _piece_around(scan, click)) is not None:
-            return window_of_mask(*around, spacing)
+            return window_of_mask(*around, spacing), False
         if not click.inside:
-            return None
+            return None, False
         newest_alone = Said(said.voxels_zyx[-1:], said.inside[-1:])
-        return find_window(self._model, scan.image, newest_alone, spacing, limits)
+        return find_window(self._model, scan.image, newest_alone, spacing, limits), True
 
     def _look(
         self, scan: _Scan, window: ClickWindow, said: Said, value: int, limits: tuple[float, float] | None
@@ -183,6 +191,15 @@ class StarterSession:
         mask = _clicked_pieces(mask, labels == value, said, region)
         labels[free] = np.where(mask, value, 0).astype(labels.dtype)[free]
         return labels
+
+
+def _mended(before: Labels, answer: Labels, newest: Prompt, region: Box, reach: Sequence[float]) -> Labels:
+    """Take over only the pieces of an answer that a click hits; where it hits none, the whole answer."""
+    click = click_of(newest)
+    at = [c - part.start for c, part in zip(click.voxel_zyx, region, strict=True)]
+    if not all(0 <= c < n for c, n in zip(at, before.shape, strict=True)):
+        return answer
+    return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
 
 def _said(own: Sequence[Prompt]) -> Said:

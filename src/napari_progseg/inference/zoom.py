@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.click_windows import WINDOW_IN_REACHES
 from ..guidance.boxes import BoxPrompt
 from ..guidance.drags import DragPrompt
-from .click_model import ClickModel, Look, Said
-from .click_window import Array, ClickWindow
+from .click_model import ClickModel, Said
+from .click_window import ClickWindow
 
 SIZE, SEARCHED = 48, 32
-_DRAG, _BOX, _MASK = 2.7, 1.6, 1.5
-_SCALES, _LEAST_VOXELS, _MOST_MM = 1.45, 14, 420.0
+_BOX, _MASK = 1.6, 1.5
+_SCALES, _LEAST_VOXELS, _MOST_MM = 1.35, 14, 420.0
+_USUAL_MM, _SPREAD = 130.0, 0.8
 
 
 def window_of_drag(drag: DragPrompt, spacing_zyx_mm: tuple[float, float, float]) -> ClickWindow:
     """Return a window in which a structure that reaches as far as a drag fills most of the width."""
     z, y, x = map(float, drag.voxel_zyx)
-    return ClickWindow((z, y, x), _DRAG * drag.reach_mm / SIZE, spacing_zyx_mm, SIZE)
+    return ClickWindow((z, y, x), WINDOW_IN_REACHES * drag.reach_mm / SIZE, spacing_zyx_mm, SIZE)
 
 
 def window_of_box(
@@ -60,40 +61,34 @@ def find_window(
     spacing_zyx_mm: tuple[float, float, float],
     limits: tuple[float, float] | None,
 ) -> ClickWindow:
-    """Look at a click at many scales; take the one whose answer looks good and that its neighbours agree with."""
+    """Suppose many sizes for what was clicked, and take the one whose mask the network expects to be good.
+
+    Sizes that people segment are more likely than a speck or half of the patient; that decides where masks are equally
+    good, as inside of a large homogeneous structure, where small windows show nothing but it.
+
+    Parameters
+    ----------
+    said : Said
+        One inside click.
+    """
     z, y, x = said.voxels_zyx[0].tolist()
     extent = float((np.array(image.shape) * spacing_zyx_mm).max())
-    side, most, sides = min(spacing_zyx_mm) * _LEAST_VOXELS, min(_MOST_MM, 1.2 * extent), []
-    while side <= most:
+    side, most = min(spacing_zyx_mm) * _LEAST_VOXELS, min(_MOST_MM, 1.2 * extent)
+    sides: list[float] = []
+    while side <= most or not sides:
         sides.append(side)
         side *= _SCALES
     windows = [ClickWindow((z, y, x), side / SEARCHED, spacing_zyx_mm, SEARCHED) for side in sides]
-    looks = model.look(image, windows, said, limits=limits)
-    best = int(np.argmax(scores(looks)))
+    looks = model.look(image, windows, said, limits=limits, guess_reach=True)
+    likely = size_likelihood(np.array(sides), 0.8 * extent)
+    best = int(np.argmax(likely * [look.fit for look in looks]))
     return ClickWindow((z, y, x), sides[best] / SIZE, spacing_zyx_mm, SIZE)
 
 
-def scores(looks: Sequence[Look]) -> Array:
-    """Score the answers at ascending scales around one click."""
-    fits = np.array([look.fit for look in looks], np.float32)
-    agreed = np.array([agreement(a, b) for a, b in pairwise(looks)], np.float32)
-    if not len(agreed):
-        return fits
-    beside = (np.r_[agreed[0], agreed] + np.r_[agreed, agreed[-1]]) / 2
-    return np.asarray(fits * beside)
+def size_likelihood(sides_mm: NDArray[np.float64], most_mm: float) -> NDArray[np.float64]:
+    """Return how likely windows of these sides are before anything was seen, 1 at 130 mm, or `most_mm` if that is less.
 
-
-def agreement(narrow: Look, wide: Look) -> float:
-    """Return the Dice of two answers of the same centre, on the grid of the wide one."""
-    size, window = wide.window.size, narrow.window
-    reach = round(window.side_mm / wide.window.step_mm)
-    inner = ClickWindow(window.centre_zyx, wide.window.step_mm, window.spacing_zyx_mm, reach)
-    places = inner.to_scan(np.repeat(np.arange(reach)[:, None], 3, axis=1))
-    at = np.clip(np.rint(window.to_window(places)[:, 0]).astype(int), 0, window.size - 1)
-    small = narrow.logits[np.ix_(at, at, at)] > 0
-    begin = (size - reach) // 2
-    here = np.zeros((size,) * 3, bool)
-    here[(slice(begin, begin + reach),) * 3] = small
-    there = wide.logits > 0
-    total = int(here.sum() + there.sum())
-    return 2 * float((here & there).sum()) / total if total else 0.0
+    The logarithm of the side is spread normally, by a factor of 2.2.
+    """
+    away = np.log(sides_mm / min(_USUAL_MM, most_mm)) / _SPREAD
+    return np.asarray(np.exp(-0.5 * away**2))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..data.click_windows import click_inputs, clicked_intensities
+from ..data.click_windows import WINDOW_IN_REACHES, click_inputs, clicked_intensities
 from ..data.synthesis import Task
 from ..guidance.maps import ClickTensor
 from ..guidance.simulate import innermost_points, next_clicks
@@ -18,8 +18,6 @@ MOST_CLICKS = 8
 _BEGUN, _BLIND = 0.2, 0.4
 _AIMED = 0.35
 _DRAGGED, _GUESSED = 0.5, 0.15
-GUESSED_REACH = 2.7
-"""Side of a window in reaches, where a reach is a guess."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +119,7 @@ class ClickPool:
         guessed, dragged = plain & (chance[3] < _GUESSED), plain & (chance[3] < _GUESSED + _DRAGGED)
         self._guessed[rows] = guessed
         reach = torch.where(dragged, self._drawn_reach(rows), 0.0)
-        self._reach[rows] = torch.where(guessed, self._targets.shape[-1] / GUESSED_REACH, reach)
+        self._reach[rows] = torch.where(guessed, self._targets.shape[-1] / WINDOW_IN_REACHES, reach)
         blind = rows[begun & (chance[1] < _BLIND)]
         # a window of a large object that is refined: its intensity is known, its clicks lie elsewhere
         self._positions[blind, 0] = -100.0
