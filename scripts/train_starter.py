@@ -30,6 +30,7 @@ HOURS = ROOT / "docs" / "results" / "starter" / "hours.jsonl"
 ON_CPU = ((32, 8), (48, 4))
 ON_GPU = ((32, 64), (48, 32), (64, 16))
 SAVE_EVERY = 240.0
+UNFINISHED = ".unfinished.safetensors"
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
     print(f"after:  {_line(after)}; {'kept' if better else 'not better, thrown away'}", flush=True)
     if better:
         write_weights(asked.out, new)
+    asked.out.with_suffix(UNFINISHED).unlink(missing_ok=True)
     row = {**report, "begin": asked.begin, "before": before, "after": after, "kept": better}
     old = HOURS.read_text("utf-8") if HOURS.exists() else ""
     write_text(HOURS, old + json.dumps(row) + "\n")
@@ -72,7 +74,7 @@ def _train(
         now = time.monotonic()
         if now - saved > SAVE_EVERY:
             saved = now
-            write_weights(asked.out.with_suffix(".unfinished.safetensors"), average)
+            write_weights(asked.out.with_suffix(UNFINISHED), average)
         if now - told > 30:
             told = now
             recent = sum(losses[-100:]) / len(losses[-100:])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from napari_progseg.data.click_windows import WINDOW_IN_REACHES
 from napari_progseg.errors import UserError
 from napari_progseg.inference import click_model
 from napari_progseg.inference.click_model import ClickModel, Look, Said, load_starter
@@ -88,6 +89,15 @@ def test_a_reach_is_told_in_the_voxels_of_each_window() -> None:
         z, y, x = np.rint(window.to_window([(10, 20, 20)])[0]).astype(int)
         assert inputs[REACH, z, y, x + round(4 / window.step_mm)].item() == pytest.approx(0.5, abs=0.13)
     assert not shown(ONE)[0, REACH].any()
+
+
+def test_a_reach_that_is_supposed_suits_each_window_whatever_was_said() -> None:
+    coarse = ClickWindow(CENTRE, 2.0, SPACING, SIZE)
+    both = shown(said(((10, 20, 20), True), reach_mm=40.0), (WINDOW, coarse), guess_reach=True)
+    for window, inputs in zip((WINDOW, coarse), both, strict=True):
+        z, y, x = np.rint(window.to_window([(10, 20, 20)])[0]).astype(int)
+        supposed = SIZE / WINDOW_IN_REACHES
+        assert inputs[REACH, z, y, x + 4].item() == pytest.approx(1 - 4 / (2 * supposed), abs=0.05)
 
 
 def test_the_mask_as_it_stands_is_handed_on() -> None:

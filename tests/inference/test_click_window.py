@@ -96,6 +96,16 @@ def test_a_window_knows_its_side() -> None:
     assert ClickWindow(MIDDLE, 1.5, SPACING, 12).side_mm == 18
 
 
+def test_a_window_is_moved_into_the_scan_as_far_as_it_fits() -> None:
+    def moved(centre: tuple[float, float, float], step_mm: float) -> tuple[float, ...]:
+        return ClickWindow(centre, step_mm, (1.0, 1.0, 0.5), 11).moved_into((30, 50, 60)).centre_zyx
+
+    assert moved((15.0, 20.0, 30.0), 1.0) == (15.0, 20.0, 30.0)
+    assert moved((2.0, 48.0, -7.0), 1.0) == (5.0, 44.0, 10.0)
+    # too large for the scan along z: it lies as far beyond one end as beyond the other
+    assert moved((2.0, 25.0, 30.0), 3.0) == (14.5, 25.0, 29.5)
+
+
 def smooth(shape: tuple[int, ...] = SHAPE) -> Any:
     z, y, x = np.meshgrid(*(np.linspace(0, 3, n) for n in shape), indexing="ij")
     return (np.sin(z) + np.cos(y) + np.sin(x + 1)).astype(np.float32)

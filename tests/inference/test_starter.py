@@ -42,7 +42,14 @@ class Perfect:
         self.limits: list[Any] = []
 
     def look(
-        self, image: Any, windows: Sequence[ClickWindow], said: Said, masks: Any = None, limits: Any = None
+        self,
+        image: Any,
+        windows: Sequence[ClickWindow],
+        said: Said,
+        masks: Any = None,
+        limits: Any = None,
+        *,
+        guess_reach: bool = False,
     ) -> list[Look]:
         self.windows += windows
         self.masks += [None] * len(windows) if masks is None else list(masks)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from napari_progseg.data.click_windows import WINDOW_IN_REACHES
 from napari_progseg.data.synthesis import Task
-from napari_progseg.training.click_pool import GUESSED_REACH, MOST_CLICKS, ClickPool, degraded
+from napari_progseg.training.click_pool import MOST_CLICKS, ClickPool, degraded
 
 SIZE = 16
 IMAGE, INSIDE, OUTSIDE, PREVIOUS = range(4)
@@ -88,7 +89,7 @@ def test_some_reaches_are_guessed_from_the_window_and_such_tasks_are_shown_once(
     shown = pool.show(100)
     assert 0.02 < shown.guessed.float().mean() < 0.3
     for inputs in shown.inputs[shown.guessed]:
-        assert reach_in(inputs) == pytest.approx(SIZE / GUESSED_REACH, rel=0.01)
+        assert reach_in(inputs) == pytest.approx(SIZE / WINDOW_IN_REACHES, rel=0.01)
     pool.answer(shown.rows, torch.zeros_like(shown.targets))
     left = set(numbers(pool.show(100).inputs))
     guessed = set(numbers(shown.inputs[shown.guessed]))
