@@ -175,12 +175,14 @@ class StarterSession:
         self, scan: _Scan, window: ClickWindow, said: Said, value: int, limits: tuple[float, float] | None
     ) -> Look:
         """Answer a window; while the mask leaves it and the scan goes on, a larger one."""
+        window = window.moved_into(scan.image.shape)
         before = _share(scan, window, value)
         look = self._model.look(scan.image, [window], said, [before], limits)[0]
         for _ in range(_ROUNDS):
             following = _better_window(look, said, scan.image.shape)
             if following is None:
                 break
+            following = following.moved_into(scan.image.shape)
             look = self._model.look(scan.image, [following], said, [_carried(look, following)], limits)[0]
         return look
 
