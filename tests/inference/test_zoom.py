@@ -108,7 +108,8 @@ class Finder:
     """Marks what it sees of a ball; it likes windows that the ball leaves nowhere and fills to four tenths."""
 
     def __init__(self, mask: Any) -> None:
-        self.mask, self.windows = mask, []  # type: ignore[var-annotated]
+        self.mask = mask
+        self.windows: list[ClickWindow] = []
 
     def look(
         self, image: Any, windows: Sequence[ClickWindow], said: Said, masks: Any = None, limits: Any = None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_progseg.data.synthesis import Task
-from napari_progseg.training.click_pool import MOST_CLICKS, ClickPool, degraded
+from napari_progseg.training.click_pool import GUESSED_REACH, MOST_CLICKS, ClickPool, degraded
 
 SIZE = 16
 IMAGE, INSIDE, OUTSIDE, PREVIOUS = range(4)
@@ -75,16 +75,33 @@ def test_some_tasks_begin_with_a_mask_that_is_nearly_right_and_some_of_these_wit
 
 def test_about_half_of_the_first_clicks_are_drags_that_say_the_reach_within_a_fifth() -> None:
     shown = pool_of(100).show(100)
-    height = shown.inputs[:, REACH].flatten(1).amax(1)
-    dragged = height > 0
+    dragged = shown.inputs[:, REACH].flatten(1).any(1) & ~shown.guessed
     assert 0.25 < dragged.float().mean() < 0.65
     assert not (dragged & shown.inputs[:, PREVIOUS].flatten(1).any(1)).any()
     for inputs in shown.inputs[dragged]:
         centre = newest(inputs[INSIDE]).nonzero().float().mean(0)
-        distance = ((torch.cartesian_prod(*[torch.arange(SIZE)] * 3) - centre) ** 2).sum(1).sqrt()
-        cone = inputs[REACH].flatten()
-        reach = float((distance / (2 * (1 - cone)))[cone > 0].median())
-        assert any(0.79 * far <= reach <= 1.21 * far for far in farthest(centre))
+        assert any(0.79 * far <= reach_in(inputs) <= 1.21 * far for far in farthest(centre))
+
+
+def test_some_reaches_are_guessed_from_the_window_and_such_tasks_are_shown_once() -> None:
+    pool = pool_of(100)
+    shown = pool.show(100)
+    assert 0.02 < shown.guessed.float().mean() < 0.3
+    for inputs in shown.inputs[shown.guessed]:
+        assert reach_in(inputs) == pytest.approx(SIZE / GUESSED_REACH, rel=0.01)
+    pool.answer(shown.rows, torch.zeros_like(shown.targets))
+    left = set(numbers(pool.show(100).inputs))
+    guessed = set(numbers(shown.inputs[shown.guessed]))
+    assert not guessed & left
+    assert len(set(numbers(shown.inputs)) & left) > 50
+
+
+def reach_in(inputs: Tensor) -> float:
+    """Read the reach from its cone, which falls from 1 at the click to a half where the reach ends."""
+    centre = newest(inputs[INSIDE]).nonzero().float().mean(0)
+    distance = ((torch.cartesian_prod(*[torch.arange(SIZE)] * 3) - centre) ** 2).sum(1).sqrt()
+    cone = inputs[REACH].flatten()
+    return float((distance / (2 * (1 - cone)))[cone > 0].median())
 
 
 def farthest(centre: Tensor) -> list[float]:

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from napari_progseg.data.synthesis import Task
 from napari_progseg.networks.click_unet import ClickUnet
+from napari_progseg.training import starter
 from napari_progseg.training.starter import StarterRecipe, StarterStep, averaged, starter_loss, train_starter
 
 STEPS = 24
@@ -37,9 +39,20 @@ def trained(steps: int = STEPS, seed: int = 0, **settings: Any) -> tuple[ClickUn
     return network, average, done
 
 
+def bright_balls(generator: torch.Generator, batch: int, size: int, bank: object) -> Task:
+    """Draw tasks that are learned at once: a bright ball each."""
+    axis = torch.arange(size)
+    middle = torch.rand((batch, 3, 1, 1, 1), generator=generator) * size / 2 + size / 4
+    places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
+    balls = ((places - middle) ** 2).sum(1) < (size / 4) ** 2
+    return Task(balls[:, None].float(), balls)
+
+
 @pytest.fixture(scope="module")
 def run() -> tuple[ClickUnet, nn.Module, list[StarterStep]]:
-    return trained()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starter, "draw_tasks", bright_balls)
+        return trained()
 
 
 def test_training_ends_when_its_minutes_are_over(run: tuple[ClickUnet, nn.Module, list[StarterStep]]) -> None:
@@ -51,14 +64,13 @@ def test_training_ends_when_its_minutes_are_over(run: tuple[ClickUnet, nn.Module
 
 def test_the_loss_falls(run: tuple[ClickUnet, nn.Module, list[StarterStep]]) -> None:
     losses = [done.loss for done in run[2]]
-    assert sum(losses[-6:]) < 0.85 * sum(losses[:6])
+    assert sum(losses[-6:]) < 0.6 * sum(losses[:6])
 
 
-def test_one_seed_gives_one_training(run: tuple[ClickUnet, nn.Module, list[StarterStep]]) -> None:
-    again, other = trained(4), trained(4, seed=1)
-    assert [done.loss for done in again[2]][:1] == [done.loss for done in run[2]][:1]
-    assert [done.loss for done in again[2]] == [done.loss for done in trained(4)[2]]
-    assert [done.loss for done in again[2]] != [done.loss for done in other[2]]
+def test_one_seed_gives_one_training() -> None:
+    first, again, other = ([done.loss for done in trained(3, seed=seed)[2]] for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
 
 
 def test_the_average_follows_the_weights_and_lags_behind(run: tuple[ClickUnet, nn.Module, list[StarterStep]]) -> None:
@@ -91,8 +103,9 @@ def test_larger_windows_come_after_the_early_share_of_the_time() -> None:
     assert 1 in windows[4:]
 
 
-def loss_of(logits: Tensor, targets: Tensor, clicked: Tensor, fit: float = 0.0) -> float:
-    return float(starter_loss(logits[None, None], torch.tensor([fit]), targets[None], clicked[None]))
+def loss_of(logits: Tensor, targets: Tensor, clicked: Tensor, fit: float = 0.0, *, guessed: bool = False) -> float:
+    told = starter_loss(logits[None, None], torch.tensor([fit]), targets[None], clicked[None], torch.tensor([guessed]))
+    return float(told)
 
 
 def test_a_wrong_voxel_that_was_clicked_costs_more_than_one_that_was_not() -> None:
@@ -117,3 +130,15 @@ def test_the_fit_is_to_be_high_for_a_right_mask_and_lower_for_an_object_that_lea
         logits = torch.where(targets, 12.0, -12.0)
         costs = {fit: loss_of(logits, targets, clicked, fit) for fit in (-6.0, -1.4, 0.0, 6.0)}
         assert min(costs, key=costs.__getitem__) == best
+
+
+def test_a_mask_of_a_guessed_reach_teaches_nothing_but_how_well_it_fits() -> None:
+    targets, clicked = torch.zeros((4, 4, 4), dtype=torch.bool), torch.zeros((4, 4, 4))
+    targets[1:3, 1:3, 1:3] = True
+    logits = torch.where(targets, -6.0, 6.0).requires_grad_()
+    fit = torch.zeros(1, requires_grad=True)
+    starter_loss(logits[None, None], fit, targets[None], clicked[None], torch.tensor([True])).backward()
+    assert logits.grad is None or not logits.grad.any()
+    assert fit.grad is not None
+    assert fit.grad.item() > 0
+    assert loss_of(logits, targets, clicked) > loss_of(logits, targets, clicked, guessed=True) + 1
