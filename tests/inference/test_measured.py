@@ -17,11 +17,18 @@ from napari_progseg.training.config import preset_config
 
 REPORT = EvaluationReport(
     (
-        CaseResult("a", {0: {"left": 0.5, "right": None}, 3: {"left": 0.75, "right": None}}, {"left": 0.5}),
-        CaseResult("b", {0: {"left": 0.7, "right": 0.2}, 3: {"left": 0.85, "right": 0.4}}, {"left": 0.7}),
+        CaseResult(
+            "a",
+            {0: {"left": 0.5, "right": None}, 3: {"left": 0.75, "right": None}},
+            {0: {"left": 0.5}, 3: {"left": 0.8}},
+        ),
+        CaseResult(
+            "b", {0: {"left": 0.7, "right": 0.2}, 3: {"left": 0.85, "right": 0.4}}, {0: {"left": 0.7}, 3: {"left": 0.9}}
+        ),
     ),
     ("c",),
     (0, 3),
+    "slice",
     2,
     120,
 )

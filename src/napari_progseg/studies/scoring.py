@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..inference.cases import ReferenceCase
-from ..inference.evaluate import evaluate_run
+from ..inference.evaluate import CaseResult, evaluate_run
 from ..inference.shape_evaluation import ShapeErrors, evaluate_shape
 from ..inference.shapes import load_shapes
 from ..lineage import seen_cases
@@ -43,8 +43,12 @@ def scored_run(
     if read_json(run_dir / CONFIG)["task"] == "shape":
         return _shapes(run_dir, cases, device, heed)
     report = evaluate_run(run_dir, cases, clicks=clicks, device=device, progress=lambda _: heed())
-    scores = tuple(CaseScore(case=each.case, clicks=each.dice, emptied=each.emptied) for each in report.cases)
-    return Scored(scores, report.dims, report.left_out)
+    return Scored(tuple(_score(each) for each in report.cases), report.dims, report.left_out)
+
+
+def _score(found: CaseResult) -> CaseScore:
+    after = {count: scores for count, scores in found.emptied.items() if count}
+    return CaseScore(case=found.case, clicks=found.dice, emptied=found.emptied[0], emptied_after=after)
 
 
 def _shapes(run_dir: Path, cases: Sequence[ReferenceCase], device: str, heed: Callable[[], None]) -> Scored:
