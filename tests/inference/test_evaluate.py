@@ -77,6 +77,17 @@ def test_cases_of_training_and_validation_are_listed_and_left_out(
     assert fractions[-1] == 1
 
 
+def test_other_scans_of_persons_who_trained_are_left_out(
+    model_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None]
+) -> None:
+    model = model_of()
+    config = model.config.model_copy(update={"train": ("patient001_frame01",)})
+    loaded(TrainedModel(model.network, model.plan, config, model.device, "r", 1, None))
+    cases = [case(name, volume_of) for name in ("patient001_frame12", "patient002_frame12")]
+    assert evaluate_run(Path("run"), cases).left_out == ("patient001_frame12",)
+    assert evaluate_run(Path("run"), cases, elsewhere=True).left_out == ()
+
+
 @pytest.mark.parametrize(("patch", "per"), [((16, 16), "slice"), ((4, 16, 16), "volume")])
 def test_the_document_is_the_one_of_the_command_line(
     interactive_of: ModelOf, volume_of: VolumeOf, loaded: Callable[[TrainedModel], None], patch: Any, per: str

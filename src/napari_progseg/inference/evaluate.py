@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.persons import without
 from ..errors import UserError
 from ..evaluation.metrics import dice, mean_of
 from ..guidance.clicks import Click
@@ -60,7 +61,7 @@ class EvaluationReport:
     cases : tuple of CaseResult
         Measured cases.
     left_out : tuple of str
-        Cases the model was trained or validated on.
+        Cases the model was trained or validated on, and others of the same persons.
     counts : tuple of int
         Numbers of clicks, ascending.
     per : {"slice", "volume"}
@@ -124,7 +125,7 @@ def evaluate_run(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> EvaluationReport:
-    """Measure the best model of a run; cases it was trained or validated on are listed and left out.
+    """Measure the best model of a run; cases of persons it was trained or validated on are listed and left out.
 
     Parameters
     ----------
@@ -159,14 +160,15 @@ def evaluate_run(
     robot = robot_of(model, per, jitter_mm)
     own = {*model.config.train, *(() if validated else model.config.validation)}
     seen = set() if elsewhere else own | seen_cases(run_dir, validation=not validated)
-    measured = [case for case in cases if case.id not in seen]
+    measured_ids = without((case.id for case in cases), seen)
+    measured = [case for case in cases if case.id in measured_ids]
     counts = tuple(sorted(set(clicks))) if model.plan.task == "interactive" else (0,)
     results = []
     for number, case in enumerate(measured):
         parts = None if progress is None else _part(progress, number, len(measured))
         rng = np.random.default_rng([seed, zlib.crc32(case.id.encode())])
         results.append(evaluate_case(model, case, counts, parts, robot=robot, rng=rng))
-    left_out = tuple(case.id for case in cases if case.id in seen)
+    left_out = tuple(case.id for case in cases if case.id not in measured_ids)
     return EvaluationReport(tuple(results), left_out, counts, robot.per, model.plan.dims, model.step, jitter_mm)
 
 

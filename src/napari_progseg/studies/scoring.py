@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..data.persons import without
 from ..inference.cases import ReferenceCase
 from ..inference.evaluate import CaseResult, evaluate_run
 from ..inference.shape_evaluation import ShapeErrors, evaluate_shape
@@ -53,13 +54,13 @@ def _score(found: CaseResult) -> CaseScore:
 
 def _shapes(run_dir: Path, cases: Sequence[ReferenceCase], device: str, heed: Callable[[], None]) -> Scored:
     trained = load_shapes(run_dir, device)
-    seen = seen_cases(run_dir)
+    unseen = without((case.id for case in cases), seen_cases(run_dir))
     scores = []
     for case in cases:
-        if case.id not in seen:
+        if case.id in unseen:
             heed()
             scores.append(CaseScore(case=case.id, mm=distances(evaluate_shape(trained, case))))
-    return Scored(tuple(scores), trained.plan.dims, tuple(case.id for case in cases if case.id in seen))
+    return Scored(tuple(scores), trained.plan.dims, tuple(case.id for case in cases if case.id not in unseen))
 
 
 def at_scale(points: int) -> str:
