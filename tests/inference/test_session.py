@@ -246,6 +246,21 @@ def test_a_correction_leaves_the_rest_of_its_window_alone_unless_asked(
     assert mask[2, 5:7, 5:7].all()
 
 
+def test_on_the_users_own_mask_also_a_first_click_only_corrects(model: TrainedModel, volume_of: VolumeOf) -> None:
+    image = empty()
+    image[2, 5:7, 5:7] = 100
+    own = empty()
+    own[2, 30:34, 30:34] = 1
+    one = InteractiveSession(model, own_mask=True)
+    one.set_image(volume_of(image))
+    mask = shown(own, one.answer([Click((2, 12, 12), True, 1)], 1, own))
+    assert mask[2, 12, 12] == 1
+    assert not mask[2, 5:7, 5:7].any()
+    assert (mask[2, 30:34, 30:34] == 1).all()
+    right = shown(own, one.answer([Click((2, 32, 32), True, 1)], 2, own))
+    np.testing.assert_array_equal(right, own)
+
+
 def bones(*columns: int, depth: int = 6, size: int = 160) -> Any:
     """Make round things of radius 6 in every slice, 40 rows high, at these columns."""
     rows, places = np.indices((40, size))

@@ -62,12 +62,14 @@ class InteractiveSession:
     ----------
     model : TrainedModel
         An interactive model.
+    own_mask : bool
+        The mask that clicks begin with is the user's and no model's: also a first click only corrects it.
     """
 
-    def __init__(self, model: TrainedModel) -> None:
+    def __init__(self, model: TrainedModel, *, own_mask: bool = False) -> None:
         if model.plan.task != "interactive":
             raise ValueError(f"{model.name} takes no clicks")
-        self.model = model
+        self.model, self._own_mask = model, own_mask
         self._image: _Image | None = None
 
     def set_image(self, volume: Volume) -> None:
@@ -234,9 +236,12 @@ class InteractiveSession:
         return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
     def _is_first(self, steps: Sequence[Prompt], number: int) -> bool:
-        """Whether a step is the first inside click of its structure, in its slice (2D) or in the volume (3D)."""
+        """Whether a step is the first inside click of its structure, in its slice (2D) or in the volume (3D).
+
+        On the user's own mask none is.
+        """
         click = steps[number]
-        if not isinstance(click, Click) or not click.inside:
+        if self._own_mask or not isinstance(click, Click) or not click.inside:
             return False
         earlier = [step for step in steps[:number] if isinstance(step, Click) and _says_inside(step, click.label)]
         return not any(self.model.plan.dims == 3 or step.voxel_zyx[0] == click.voxel_zyx[0] for step in earlier)
