@@ -16,8 +16,8 @@ from sample_runs import PATIENT, SampleRuns, asked
 
 from napari_progseg.data.synthesis import draw_tasks
 from napari_progseg.guidance.drags import DragPrompt
+from napari_progseg.guidance.gestures import first_gesture, next_click
 from napari_progseg.guidance.prompts import Prompt, clicks_in
-from napari_progseg.guidance.robot import first_gesture, next_click
 from napari_progseg.inference.starter import StarterSession
 
 COLUMNS, SIZE, SEED = 6, 48, 5
@@ -27,7 +27,7 @@ STEPS = 3
 def main(target: Path, runs: SampleRuns) -> None:
     """Draw tasks in two rows, and answers in a third."""
     sentences = (
-        "Above: generated images; in each a click or a drag is about one object (outlined). Nothing else was learned from.",
+        "Above: generated images; a click or a drag is about one object (outlined). Nothing else was learned from.",
         "Below: a scan that the starter has never seen: the answer to a drag, and to two clicks after it.",
     )
     figure, grid = figure_of(3, COLUMNS, sentences, width=1.6)
