@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_progseg.guidance.robot import WRONG_BY, Gesture
+from napari_progseg.guidance.gestures import WRONG_BY, Gesture
 from napari_progseg.inference.cases import ReferenceCase, folder_cases
 from napari_progseg.inference.gestures import Answers, evaluate_gestures
 from napari_progseg.inference.starter import StarterSession

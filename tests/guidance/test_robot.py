@@ -1,94 +1,107 @@
-"""The simulated user of a whole volume."""
+"""The simulated user of evaluations: where it clicks in a whole volume."""
 
 from __future__ import annotations
+
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_progseg.guidance.clicks import Click
-from napari_progseg.guidance.drags import DragPrompt
-from napari_progseg.guidance.robot import SMALLEST_ERROR, WRONG_BY, first_gesture, innermost_voxel, next_click
+from napari_progseg.guidance.robot import Aim, Robot, missed, worst_error
 
-SHAPE, CUBE = (12, 20, 20), (1.0, 1.0, 1.0)
-
-
-def draws(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+SHAPE = (5, 20, 20)
+MM = (3.0, 1.0, 1.0)
 
 
-def block(z: slice, y: slice, x: slice) -> np.ndarray:
-    mask = np.zeros(SHAPE, np.bool_)
-    mask[z, y, x] = True
+def cube(*sides: tuple[int, int]) -> Any:
+    mask = np.zeros(SHAPE, bool)
+    mask[tuple(slice(*side) for side in sides)] = True
     return mask
 
 
-def test_the_innermost_voxel_is_the_deepest_one_in_mm_not_in_voxels() -> None:
-    # a cross: a beam of 3 x 3 along z, and a plate of 1 x 9 x 9
-    mask = block(slice(1, 12), slice(9, 12), slice(9, 12)) | block(slice(3, 4), slice(6, 15), slice(6, 15))
-    assert innermost_voxel(mask, CUBE)[1:] == (10, 10)
-    assert innermost_voxel(mask, (10.0, 1.0, 1.0)) == (3, 10, 10)
+TRUTH = cube((1, 4), (5, 12), (5, 12))
+NOTHING = np.zeros(SHAPE, bool)
 
 
-def test_what_lies_beyond_the_scan_is_outside() -> None:
-    mask = block(slice(0, 5), slice(0, 5), slice(0, 5))
-    assert innermost_voxel(mask, CUBE) == (2, 2, 2)
+def clicks(robot: Robot, predicted: Any, number: int, truth: Any = TRUTH, seed: int = 0) -> list[Click]:
+    return robot.round(predicted, truth, 7, number, MM, np.random.default_rng(seed))
 
 
-def test_a_structure_is_begun_with_a_click_at_its_innermost_voxel() -> None:
-    mask = block(slice(2, 7), slice(3, 8), slice(4, 9))
-    assert first_gesture(mask, CUBE, 4, "click", draws()) == Click((4, 5, 6), inside=True, label=4)
+def test_per_slice_the_first_round_clicks_into_each_slice_of_the_structure() -> None:
+    found = clicks(Robot(2, "slice"), TRUTH, 1)
+    assert found == [Click((z, 8, 8), True, 7) for z in (1, 2, 3)]
 
 
-def test_a_drag_reaches_the_farthest_voxel_of_its_piece_in_its_slice_wrong_by_up_to_a_fifth() -> None:
-    mask = block(slice(2, 7), slice(3, 8), slice(4, 9)) | block(slice(4, 5), slice(16, 18), slice(16, 18))
-    far = float(np.hypot(2 * 1.0, 4 * 3.0))
-    reaches = []
-    for seed in range(60):
-        drag = first_gesture(mask, (1.0, 1.0, 3.0), 4, "drag", draws(seed))
-        assert isinstance(drag, DragPrompt)
-        assert (drag.voxel_zyx, drag.label) == ((4, 5, 4), 4)
-        reaches.append(drag.reach_mm / far)
-    assert 1 - WRONG_BY <= min(reaches) < 0.87
-    assert 1.13 < max(reaches) <= 1 + WRONG_BY
+def test_per_slice_a_further_round_clicks_the_largest_error_of_each_slice_and_leaves_right_ones_alone() -> None:
+    predicted = TRUTH.copy()
+    predicted[2, 5:12, 9:12] = False
+    predicted[3, 14:19, 14:19] = True
+    predicted[3, 5:7, 5:7] = False
+    predicted[0] = True  # a slice without the structure is not clicked
+    assert clicks(Robot(2, "slice"), predicted, 2) == [Click((2, 6, 10), True, 7), Click((3, 16, 16), False, 7)]
 
 
-def test_a_drag_on_a_single_voxel_still_reaches_somewhere() -> None:
-    drag = first_gesture(block(slice(2, 3), slice(3, 4), slice(4, 5)), (2.0, 0.5, 0.5), 1, "drag", draws())
-    assert isinstance(drag, DragPrompt)
-    assert 0.4 <= drag.reach_mm <= 0.6
+def test_per_volume_in_3d_the_first_click_is_the_innermost_point_and_further_ones_the_largest_error() -> None:
+    predicted = TRUTH.copy()
+    predicted[:, 9:12] = False
+    assert clicks(Robot(3, "volume"), predicted, 1) == [Click((2, 6, 6), True, 7)]
+    assert clicks(Robot(3, "volume"), predicted, 2) == [Click((2, 10, 6), True, 7)]
+    assert clicks(Robot(3, "volume"), TRUTH, 2) == []
 
 
-@pytest.mark.parametrize("gesture", ["click", "drag"])
-def test_no_structure_gets_no_gesture(gesture: str) -> None:
-    assert first_gesture(np.zeros(SHAPE, np.bool_), CUBE, 1, gesture, draws()) is None  # type: ignore[arg-type]
+@pytest.mark.parametrize("number", [1, 2])
+def test_per_volume_in_2d_every_click_goes_to_the_largest_error_of_all_slices(number: int) -> None:
+    predicted = TRUTH.copy()
+    predicted[1, 5:12, 5:12] = False
+    predicted[0:3, 14:19, 14:19] = True  # larger than any other in the volume, but not in a slice
+    assert clicks(Robot(2, "volume"), predicted, number) == [Click((1, 8, 8), True, 7)]
 
 
-def test_the_next_click_goes_into_the_largest_error_whichever_way_it_is_wrong() -> None:
-    wanted = block(slice(2, 7), slice(3, 8), slice(3, 8))
-    missing, surplus = block(slice(2, 4), slice(3, 8), slice(3, 8)), block(slice(8, 11), slice(12, 15), slice(12, 15))
-    click = next_click((wanted & ~missing) | surplus, wanted, CUBE, 2)
-    assert click is not None
-    assert click.inside
-    assert missing[click.voxel_zyx]
-    larger = block(slice(7, 12), slice(11, 16), slice(11, 16))
-    assert next_click((wanted & ~missing) | larger, wanted, CUBE, 2) == Click((9, 13, 13), inside=False, label=2)
+@pytest.mark.parametrize(("dims", "per"), [(2, "slice"), (2, "volume"), (3, "volume")])
+def test_errors_below_the_smallest_get_no_click(dims: int, per: Any) -> None:
+    predicted = TRUTH.copy()
+    predicted[2, 5, 5:9] = False
+    assert clicks(Robot(dims, per, smallest=5), predicted, 2) == []
+    assert len(clicks(Robot(dims, per, smallest=4), predicted, 2)) == 1
 
 
-def test_pieces_that_touch_at_edges_alone_are_different_errors() -> None:
-    wanted = block(slice(2, 4), slice(3, 6), slice(3, 6)) | block(slice(4, 6), slice(6, 9), slice(3, 6))
-    larger = block(slice(8, 11), slice(12, 15), slice(12, 15))
-    click = next_click(np.zeros(SHAPE, np.bool_), wanted | larger, CUBE, 1)
-    assert click is not None
-    assert larger[click.voxel_zyx]
+@pytest.mark.parametrize(("dims", "per"), [(2, "slice"), (2, "volume"), (3, "volume")])
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_not_in_the_reference_is_not_clicked(dims: int, per: Any, number: int) -> None:
+    assert clicks(Robot(dims, per), TRUTH, number, truth=NOTHING) == []
 
 
-def test_a_right_mask_gets_no_click() -> None:
-    wanted = block(slice(2, 7), slice(3, 8), slice(3, 8))
-    assert next_click(wanted, wanted, CUBE, 1) is None
+@pytest.mark.parametrize("dims", [2, 3])
+def test_jitter_moves_clicks_by_at_most_so_many_mm_and_never_to_where_they_say_what_is_not_true(dims: int) -> None:
+    robot, wide = Robot(dims, "volume", jitter_mm=3.0), Robot(dims, "volume", jitter_mm=40.0)
+    aim = clicks(Robot(dims, "volume"), NOTHING, 1)[0]
+    found = [clicks(robot, NOTHING, 1, seed=seed)[0] for seed in range(60)]
+    offsets = (np.array([each.voxel_zyx for each in found]) - aim.voxel_zyx) * MM
+    # a voxel's middle may lie half a voxel off the place that was drawn
+    assert 2 < np.linalg.norm(offsets[:, 1:], axis=1).max() <= 3 + np.hypot(0.5, 0.5)
+    assert (offsets[:, 0] != 0).any() == (dims == 3)
+    assert len({each.voxel_zyx for each in found}) > 10
+    far = [clicks(wide, NOTHING, 1, seed=seed)[0] for seed in range(60)]
+    assert all(TRUTH[each.voxel_zyx] for each in (*found, *far))
 
 
-def test_small_errors_are_left_alone() -> None:
-    wanted = block(slice(2, 7), slice(3, 8), slice(3, 8))
-    for voxels, clicked in ((SMALLEST_ERROR - 1, False), (SMALLEST_ERROR, True)):
-        surplus = block(slice(10, 11), slice(15, 16), slice(2, 2 + voxels))
-        assert (next_click(wanted | surplus, wanted, CUBE, 1) is not None) == clicked
+def test_the_same_generator_misses_by_the_same() -> None:
+    robot = Robot(2, "slice", jitter_mm=3.0)
+    assert clicks(robot, TRUTH, 1, seed=5) == clicks(robot, TRUTH, 1, seed=5) != clicks(robot, TRUTH, 1, seed=6)
+
+
+def test_where_no_offset_will_do_the_click_stays_where_it_aims() -> None:
+    aim = Click((2, 8, 8), True, 7)
+    assert missed(aim, TRUTH, MM, repeat(np.array([0.0, 90.0, 0.0]))) == aim
+    assert missed(aim, TRUTH, MM, iter([np.array([0.0, 90.0, 0.0]), np.array([3.2, 1.2, -2.0])])).voxel_zyx == (3, 9, 6)
+
+
+def test_the_worst_error_is_told_with_its_size() -> None:
+    predicted = TRUTH.copy()
+    predicted[1:3, 5:12, 11] = False
+    assert worst_error(predicted, TRUTH, 7, 2) == Aim(Click((1, 5, 11), True, 7), 7)
+    assert worst_error(predicted, TRUTH, 7, 3) == Aim(Click((1, 5, 11), True, 7), 14)
+    assert worst_error(predicted, TRUTH, 7, 3, smallest=15) is None
+    assert worst_error(TRUTH, TRUTH, 7, 3) is None

@@ -81,6 +81,11 @@ def evaluate(
             help="Numbers of simulated clicks, for interactive models: 0,1,3,5 if not said, 1,3,5,10 for the starter."
         ),
     ] = None,
+    clicks_per: Annotated[
+        Literal["slice", "volume"] | None,
+        typer.Option(help="What clicks are counted in: slice (2D models, if not said) or volume (3D models)."),
+    ] = None,
+    jitter: Annotated[float, typer.Option(min=0, help="How far clicks may lie off the place they aim at, mm.")] = 0,
     classes: Annotated[
         str | None, typer.Option(help="NAME=VALUE,…: structures to mark with the starter; all else is background.")
     ] = None,
@@ -88,7 +93,9 @@ def evaluate(
         Literal["click", "drag"],
         typer.Option(help="With what the starter's simulated user begins a structure; drags are up to 20 % wrong."),
     ] = "click",
-    seed: Annotated[int, typer.Option(help="Draws the test cases where --cases is a number, and drags.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Draws the test cases where --cases is a number, how far clicks lie off, and drags.")
+    ] = 0,
     device: Device = "auto",
 ) -> None:
     """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean.
@@ -103,9 +110,9 @@ def evaluate(
     if run in UNTRAINED:
         if cases is not None:
             raise UserError(f"the {run} belongs to no project; nothing was evaluated; give folders instead of --cases")
-        found = evaluate_untrained(run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device)
+        answered = evaluate_untrained(run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device)
         if json is not None:
-            write_json(json, found)
+            write_json(json, answered)
             typer.echo(f"result: {json}")
         return
     if classes is not None or gesture != "click":
@@ -119,7 +126,10 @@ def evaluate(
     counts = counts_of(clicks or "0,1,3,5")
     chosen = chosen_cases(folder, cases, images, labels, seed)
     with fraction_bar() as progress:
-        report = evaluate_run(folder, chosen, clicks=counts, device=device, progress=progress).to_json()
+        found = evaluate_run(
+            folder, chosen, clicks=counts, device=device, per=clicks_per, jitter_mm=jitter, seed=seed, progress=progress
+        )
+    report = found.to_json()
     if cases == _HELD_OUT:
         keep(folder, report)
     if json is not None:
@@ -169,6 +179,8 @@ def _tell(report: dict[str, Any]) -> None:
     typer.echo(table(("case", "Dice"), rows))
     if report["left_out"]:
         typer.echo(f"left out, since the model was trained or validated on them: {', '.join(report['left_out'])}")
-    for count, value in report["clicks"].items() if set(report["clicks"]) != {"0"} else ():
-        typer.echo(f"mean Dice with {count} clicks a {report['clicks_are_given_per']}: {dice(value)}")
+    if set(report["clicks"]) != {"0"}:
+        emptied = report["object_free_slices_emptied"]
+        found = [(count, dice(value), dice(emptied[count])) for count, value in report["clicks"].items()]
+        typer.echo(table((f"clicks a {report['clicks_are_given_per']}", "mean Dice", "other slices emptied"), found))
     typer.echo(f"mean Dice {dice(report['mean_dice'])} over {len(report['cases'])} cases")

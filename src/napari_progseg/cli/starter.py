@@ -11,7 +11,7 @@ from ..errors import UserError
 from .text import dice, table
 
 if TYPE_CHECKING:
-    from ..guidance.robot import Gesture
+    from ..guidance.gestures import Gesture
     from ..inference.gestures import Answers
 
 STARTER, CONTRAST = "starter", "contrast"

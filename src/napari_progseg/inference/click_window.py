@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ class ClickWindow:
     def side_mm(self) -> float:
         """Length of a side."""
         return self.step_mm * self.size
+
+    def moved_into(self, shape_zyx: Sequence[int]) -> ClickWindow:
+        """Return the window moved so that no more of it than need be lies beyond a scan of `shape_zyx` voxels."""
+        half = (self.size - 1) / 2 * self.ratio
+        last = np.array(shape_zyx) - 1
+        low, high = np.minimum(half, last / 2), np.maximum(last - half, last / 2)
+        z, y, x = np.clip(self.centre_zyx, low, high).tolist()
+        return replace(self, centre_zyx=(z, y, x))
 
     def to_window(self, voxels_zyx: NDArray[np.float64] | Sequence[Sequence[float]]) -> NDArray[np.float64]:
         """Turn voxels of the scan, (N, 3), into those of the window."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..evaluation.metrics import mean_of
+from ..guidance.gestures import Gesture, first_gesture, next_click
 from ..guidance.prompts import Prompt
-from ..guidance.robot import Gesture, first_gesture, next_click
 from ..volume import LabelClass, Volume
 from .answer import Answer
 from .cases import ReferenceCase
@@ -113,7 +113,7 @@ def evaluate_gestures(
     counts : sequence of int
         Numbers of gestures a volume and structure, from 1.
     gesture : {"click", "drag"}
-        What begins a structure, see `guidance.robot.first_gesture`.
+        What begins a structure, see `guidance.gestures.first_gesture`.
     seed : int
         Draws how wrong drags are.
 

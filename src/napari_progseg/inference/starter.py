@@ -16,12 +16,12 @@ from ..data.preprocess import Box
 from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.clicks import Click
 from ..guidance.drags import DragPrompt
-from ..guidance.prompts import Prompt, boxes_in, click_of
+from ..guidance.prompts import Prompt, boxes_in, click_of, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .click_model import ClickModel, Look, Said, load_starter, starter_available
 from .click_window import Array, ClickWindow
-from .correction import corrected
+from .correction import corrected, obey
 from .zoom import find_window, window_of_box, window_of_drag, window_of_mask, window_of_prompt
 
 __all__ = ["StarterSession", "starter_available"]
@@ -144,7 +144,7 @@ class StarterSession:
         confine(labels, boxes_in(own), [part.start for part in region])
         if isinstance(prompt, BoxPrompt):
             region, labels = _with_plane(scan, prompt, region, labels)
-        _obey(labels, own, region)
+        obey(labels, steps_of(own), [part.start for part in region])
         scan.applied.append(_Applied(prompt, window, region, scan.labels[region].copy()))
         scan.labels[region] = labels
         scan.known |= _distinct([region])
@@ -175,12 +175,14 @@ class StarterSession:
         self, scan: _Scan, window: ClickWindow, said: Said, value: int, limits: tuple[float, float] | None
     ) -> Look:
         """Answer a window; while the mask leaves it and the scan goes on, a larger one."""
+        window = window.moved_into(scan.image.shape)
         before = _share(scan, window, value)
         look = self._model.look(scan.image, [window], said, [before], limits)[0]
         for _ in range(_ROUNDS):
             following = _better_window(look, said, scan.image.shape)
             if following is None:
                 break
+            following = following.moved_into(scan.image.shape)
             look = self._model.look(scan.image, [following], said, [_carried(look, following)], limits)[0]
         return look
 
@@ -320,18 +322,6 @@ def _clicked_pieces(mask: NDArray[np.bool_], before: NDArray[np.bool_], said: Sa
         wanted |= set(np.unique(pieces[near]).tolist()) if (at >= 0).all() else set()
     wanted.discard(0)
     return np.isin(pieces, list(wanted)) if wanted else mask
-
-
-def _obey(labels: Labels, own: Sequence[Prompt], region: Box) -> None:
-    """Put each clicked voxel on the side that was clicked, in place."""
-    for prompt in own:
-        click = click_of(prompt)
-        at = tuple(c - part.start for c, part in zip(click.voxel_zyx, region, strict=True))
-        if all(0 <= c < n for c, n in zip(at, labels.shape, strict=True)):
-            if click.inside:
-                labels[at] = click.label
-            elif labels[at] == click.label:
-                labels[at] = 0
 
 
 def _with_plane(scan: _Scan, box: BoxPrompt, region: Box, labels: Labels) -> tuple[Box, Labels]:

@@ -16,7 +16,7 @@ from ..guidance.first_mask import SEED, first_mask
 from ..guidance.prompts import Prompt, boxes_in, click_of, clicks_in, drags_in, steps_of
 from ..volume import Volume
 from .answer import Answer
-from .correction import corrected
+from .correction import corrected, obey
 
 Labels = NDArray[np.unsignedinteger]
 
@@ -36,8 +36,9 @@ class _Slice:
 class ClicksAlone:
     """Answers the clicks on one image from its intensities, slice by slice, see `guidance.first_mask`.
 
-    A click on an error changes only the piece it lies in, unless asked otherwise; other structures keep their voxels.
-    A drag is a click whose structure is looked for no farther away than it reaches, in the axial slice where it began.
+    A click on an error changes only the piece it lies in, and one that the mask agrees with nothing, unless asked
+    otherwise; other structures keep their voxels. A drag is a click whose structure is looked for no farther away than
+    it reaches, in the axial slice where it began. Whatever is found, a clicked voxel ends on the side that was clicked.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,11 @@ class ClicksAlone:
         return np.zeros(self._image(z).shape, np.uint16) if current is None else current[z].copy()
 
     def _after(self, z: int, before: Labels, steps: Sequence[Prompt], *, local: bool) -> Labels:
+        labels = self._found(z, before, steps, local=local)
+        obey(labels[None], steps, (z, 0, 0))
+        return labels
+
+    def _found(self, z: int, before: Labels, steps: Sequence[Prompt], *, local: bool) -> Labels:
         newest, boxes = steps[-1], boxes_in(steps)
         labels = before.copy()
         if isinstance(newest, BoxPrompt):
@@ -116,7 +122,7 @@ class ClicksAlone:
         clicks = clicks_in(step for step in about if not isinstance(step, BoxPrompt))
         found = first_mask(self._image(z), clicks, self._within(about))
         if found is None:
-            return before
+            return labels
         window = labels[found.region]
         free = (window == 0) | (window == newest.label)
         window[free] = np.where(found.mask, newest.label, 0)[free]
@@ -125,7 +131,8 @@ class ClicksAlone:
             return labels
         click = click_of(newest)
         reach = (SEED, SEED)
-        return corrected(before, labels, click.voxel_zyx[1:], inside=click.inside, value=click.label, reach=reach)
+        at = click.voxel_zyx[1:]
+        return corrected(before, labels, at, inside=click.inside, value=click.label, reach=reach).copy()
 
     def _within(self, steps: Sequence[Prompt]) -> NDArray[np.bool_] | None:
         """Return where in a slice (Y, X) a structure lies as a whole; None where nothing says so.

@@ -78,7 +78,9 @@ def find_window(
     while side <= most or not sides:
         sides.append(side)
         side *= _SCALES
-    windows = [ClickWindow((z, y, x), side / SEARCHED, spacing_zyx_mm, SEARCHED) for side in sides]
+    windows = [
+        ClickWindow((z, y, x), side / SEARCHED, spacing_zyx_mm, SEARCHED).moved_into(image.shape) for side in sides
+    ]
     looks = model.look(image, windows, said, limits=limits, guess_reach=True)
     likely = size_likelihood(np.array(sides), 0.8 * extent)
     best = int(np.argmax(likely * [look.fit for look in looks]))
