@@ -99,7 +99,9 @@ class Row:
         dice = (self.dice.get(str(count)) for count in COUNTS)
         seconds = "–" if self.seconds is None else f"{self.seconds:.2f}"
         figures = ["–" if each is None else f"{each:.3f}" for each in dice]
-        return "| " + " | ".join([self.structures, self.by, self.begun_with, *figures, seconds]) + " |"
+        return (
+            "| " + " | ".join([self.structures, str(self.volumes), self.by, self.begun_with, *figures, seconds]) + " |"
+        )
 
 
 ANSWERS: tuple[tuple[str, Callable[[], Answers], Gesture], ...] = (
@@ -167,8 +169,8 @@ def main() -> None:
     names = [each.name for each in SETS] if asked.sets is None else asked.sets.split(",")
     if unknown := set(names) - {each.name for each in SETS}:
         parser.error(f"there is no set {', '.join(sorted(unknown))}")
-    print("| structures | by | begun with | " + " | ".join(map(str, COUNTS)) + " | s an answer |")
-    print("|" + " --- |" * (len(COUNTS) + 4))
+    print("| structures | volumes | by | begun with | " + " | ".join(map(str, COUNTS)) + " | s an answer |")
+    print("|" + " --- |" * (len(COUNTS) + 5))
     rows: list[Row] = []
     for chosen in (each for each in SETS if each.name in names):
         for row in measure(asked.data, chosen, asked.few, asked.seed):
