@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ..guidance.boxes import BoxPrompt
 from ..guidance.clicks import Click
-from ..guidance.prompts import Prompt
+from ..guidance.prompts import Prompt, click_of
 
 Labels = NDArray[np.unsignedinteger]
 
