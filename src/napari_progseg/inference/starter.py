@@ -125,7 +125,8 @@ class StarterSession:
             region = _box_around(click_of(newest).voxel_zyx)
             return self._keep(scan, newest, None, region, scan.labels[region].copy(), own)
         look = self._look(scan, window, said, value, limits)
-        region, values = look.window.back(look.logits, scan.image.shape)
+        shown = (look.logits > 0) | (_share(scan, look.window, value) > 0)
+        region, values = look.window.back(look.logits, scan.image.shape, _extent(shown, look.window))
         labels = self._merged(scan, region, values > 0, newest, said)
         if local and len(own) > 1:
             reach = [float(each) for each in SIGMA_VOXELS * look.window.ratio]
@@ -295,6 +296,15 @@ def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -
     found = np.setdiff1d(np.concatenate([*near, [0]]), 0)
     chosen = found if len(found) else [int(np.bincount(pieces.ravel())[1:].argmax()) + 1]
     return np.isin(pieces, chosen)
+
+
+def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box | None:
+    """Return the part of a window that a mask takes up, and a voxel around it; None of an empty one."""
+    if not mask.any():
+        return None
+    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in found)
+    return z, y, x
 
 
 def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
