@@ -12,7 +12,7 @@ ALONE := env -u QT_QPA_PLATFORM LIBGL_ALWAYS_SOFTWARE=1 OMP_NUM_THREADS=1
 # three also where there are two cores: tests of the window mostly wait
 WORKERS ?= -n 3 --dist loadfile
 
-.PHONY: setup demo test bench lint docs clean
+.PHONY: setup demo test bench starter lint docs clean
 
 setup: .venv/.ready
 
@@ -34,6 +34,11 @@ bench: setup
 	@$(BIN)/python benchmarks/efficiency.py
 	@$(SCREEN) $(BIN)/python benchmarks/click_latency.py
 	@$(SCREEN) $(BIN)/python benchmarks/event_loop.py
+
+# goes on with the training of the starter, on the GPU where there is one: make starter MINUTES=10 SHAPES=FOLDER
+MINUTES ?= 10
+starter: setup
+	@$(BIN)/python scripts/train_starter.py --minutes $(MINUTES) $(if $(SHAPES),--shapes $(SHAPES))
 
 lint: .venv/.ready-to-lint
 	@$(BIN)/ruff check .

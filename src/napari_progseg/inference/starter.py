@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ Labels = NDArray[np.unsignedinteger]
 _CT_HALF_WIDTH = 300.0
 _GROWTH, _ROUNDS = 1.4, 3
 _TIGHT, _TOO_LARGE = 1.5, 0.75
+_ANOTHER = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,16 +116,17 @@ class StarterSession:
         """Answer the newest prompt and return the region that it may have changed."""
         newest, value = prompts[-1], prompts[-1].label
         own = [prompt for prompt in prompts if prompt.label == value]
-        said = _said(own)
+        said = _said(own, scan.spacing_zyx_mm)
         limits = _limits(scan, said)
         window, guessed = self._window(scan, newest, said, limits)
         if guessed and window is not None:
-            said = replace(said, reach_mm=window.side_mm / WINDOW_IN_REACHES)
+            said = _beginning_with(said, len(own) - 1, window.side_mm / WINDOW_IN_REACHES)
         if window is None:
             region = _box_around(click_of(newest).voxel_zyx)
             return self._keep(scan, newest, None, region, scan.labels[region].copy(), own)
         look = self._look(scan, window, said, value, limits)
-        region, values = look.window.back(look.logits, scan.image.shape)
+        shown = (look.logits > 0) | (_share(scan, look.window, value) > 0)
+        region, values = look.window.back(look.logits, scan.image.shape, _extent(shown, look.window))
         labels = self._merged(scan, region, values > 0, newest, said)
         if local and len(own) > 1:
             reach = [float(each) for each in SIGMA_VOXELS * look.window.ratio]
@@ -204,12 +206,26 @@ def _mended(before: Labels, answer: Labels, newest: Prompt, region: Box, reach: 
     return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
 
-def _said(own: Sequence[Prompt]) -> Said:
+def _said(own: Sequence[Prompt], spacing_zyx_mm: tuple[float, float, float]) -> Said:
+    """Gather what was said of one structure; the newest drag or box tells where it begins and how far it reaches."""
     clicks = [click_of(prompt) for prompt in own]
-    reach = own[0].reach_mm if isinstance(own[0], DragPrompt) else None
-    return Said(
-        np.array([click.voxel_zyx for click in clicks], float), np.array([click.inside for click in clicks]), reach
-    )
+    voxels, inside = np.array([click.voxel_zyx for click in clicks], float), np.array([c.inside for c in clicks])
+    said = Said(voxels, inside)
+    for number in reversed(range(len(own))):
+        prompt = own[number]
+        if isinstance(prompt, DragPrompt):
+            return _beginning_with(said, number, prompt.reach_mm)
+        if isinstance(prompt, BoxPrompt):
+            sides = (np.subtract(prompt.last_zyx, prompt.first_zyx) + 1) * spacing_zyx_mm
+            sides[prompt.axis] = 0
+            return _beginning_with(said, number, float(sides.max()) / 2)
+    return said
+
+
+def _beginning_with(said: Said, number: int, reach_mm: float) -> Said:
+    """Let a structure begin with one of its clicks, and reach so far from there."""
+    order = [number, *(other for other in range(len(said.inside)) if other != number)]
+    return Said(said.voxels_zyx[order], said.inside[order], reach_mm)
 
 
 def _limits(scan: _Scan, said: Said) -> tuple[float, float] | None:
@@ -228,32 +244,32 @@ def _holds(window: ClickWindow, click: Click) -> bool:
 
 
 def _piece_around(scan: _Scan, click: Click) -> tuple[NDArray[np.bool_], tuple[int, int, int]] | None:
-    """Return the piece of the click's structure that is nearest to it, together with the click, and its corner."""
+    """Return the piece of the click's structure that is nearest to it, together with the click, and its corner.
+
+    None where there is no piece, or where an inside click lies so far from all that it begins another one.
+    """
     mask = scan.labels == click.label
     if not mask.any():
         return None
     found = ndimage.find_objects(mask.astype(np.uint8))[0]
     low = [min(part.start, at) for part, at in zip(found, click.voxel_zyx, strict=True)]
     high = [max(part.stop, at + 1) for part, at in zip(found, click.voxel_zyx, strict=True)]
-    crop = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    pieces, count = ndimage.label(crop, np.ones((3, 3, 3)))
-    at = tuple(c - a for c, a in zip(click.voxel_zyx, low, strict=True))
-    if count > 1:
-        nearest = ndimage.distance_transform_edt(
-            pieces == 0, sampling=scan.spacing_zyx_mm, return_distances=False, return_indices=True
-        )
-        chosen = pieces[tuple(nearest[(slice(None), *at)])]
-        crop = pieces == chosen
-    crop = crop.copy()
-    crop[at] = True
-    return crop, (low[0], low[1], low[2])
+    pieces, _ = ndimage.label(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], np.ones((3, 3, 3)))
+    places, at = np.argwhere(pieces), np.subtract(click.voxel_zyx, low)
+    away = (((places - at) * scan.spacing_zyx_mm) ** 2).sum(axis=1)
+    nearest = int(away.argmin())
+    piece = pieces == pieces[tuple(places[nearest])]
+    sides = np.ptp(np.argwhere(piece), axis=0) * scan.spacing_zyx_mm
+    if click.inside and away[nearest] > (_ANOTHER * sides.max()) ** 2:
+        return None
+    piece[tuple(at)] = True
+    return piece, (low[0], low[1], low[2])
 
 
 def _share(scan: _Scan, window: ClickWindow, value: int) -> Array:
     """Return the mask of a structure as it stands in a window, as shares of its voxels."""
-    return (
-        window.cut((scan.labels == value).view(np.uint8)) if scan.applied else np.zeros((window.size,) * 3, np.float32)
-    )
+    mask = scan.labels == value
+    return window.cut(mask.view(np.uint8)) if mask.any() else np.zeros((window.size,) * 3, np.float32)
 
 
 def _better_window(look: Look, said: Said, shape_zyx: Sequence[int]) -> ClickWindow | None:
@@ -280,6 +296,15 @@ def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -
     found = np.setdiff1d(np.concatenate([*near, [0]]), 0)
     chosen = found if len(found) else [int(np.bincount(pieces.ravel())[1:].argmax()) + 1]
     return np.isin(pieces, chosen)
+
+
+def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box | None:
+    """Return the part of a window that a mask takes up, and a voxel around it; None of an empty one."""
+    if not mask.any():
+        return None
+    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in found)
+    return z, y, x
 
 
 def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
