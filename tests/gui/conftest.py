@@ -24,6 +24,8 @@ from napari_progseg.training.events import Event, Finished, Previewed, Restored,
 from napari_progseg.training.offer import Offer, write_offer
 from napari_progseg.volume import LabelMap
 
+from .hand import Hand
+
 SHAPE = (12, 20, 16)
 SPACING = (3.0, 1.0, 1.0)
 BALL = (slice(4, 9), slice(6, 14), slice(4, 12))
@@ -283,6 +285,22 @@ def opened(dock, project, qtbot):
     """The dock with case-0 open."""
     open_case(dock, project, qtbot, "case-0")
     return dock
+
+
+@pytest.fixture
+def hand(make_napari_viewer_proxy, engine, project, qtbot):
+    """A hand over a shown window with case-0 open and an interactive run."""
+    from napari_progseg.gui import ProgSegDock
+
+    engine.add_run(project, "0001-inter", "interactive")
+    viewer = make_napari_viewer_proxy(show=True)
+    dock = ProgSegDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    open_case(dock, project, qtbot, "case-0")
+    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=10_000)
+    yield Hand(dock)
+    dock.desk.close()
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=10_000)
 
 
 def prompts_left(project: Project, case_id: str) -> tuple[Prompt, ...]:

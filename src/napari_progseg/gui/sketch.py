@@ -1,4 +1,4 @@
-"""What is drawn over the shown slice: the boxes that stand in it, and the line or box under the user's hand."""
+"""What is drawn over the shown slice: the boxes that stand in it, and the line, box or circle under the user's hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDTH_PIXELS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A line or a box as it is drawn.
+    """A line, a box or a circle as it is drawn.
 
     Parameters
     ----------
