@@ -100,7 +100,7 @@ class Actions:
         self._set_width(larger[0] if larger else None)
 
     def _set_width(self, sigma_mm: float | None) -> None:
-        if self._desk.answerer.run is not None:
+        if self._desk.answerer.by == "own":
             self._desk.said.emit(
                 "The width of clicks stays: the model that answers has learned it. For another width train a new run "
                 "on the command line with --set clicks.sigma_mm=…"

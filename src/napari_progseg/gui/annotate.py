@@ -31,13 +31,10 @@ from .sliceguide import SliceGuide
 from .startmask import possible_layers
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, Look, class_colour
 from .upcoming import Upcoming
-from .wording import latency, run_number
+from .whoanswers import WhoAnswers, answers_sentence
+from .wording import latency
 
 _FILE = "Labels file…"
-_NO_MODEL = (
-    "No model yet: a click finds what stands out around it in its slice. Mend the mask with more clicks or the brush, "
-    "accept it, mark the patient completed, then train with “Masks from clicks”: the model takes over by itself."
-)
 
 
 class Annotate(QStackedWidget):
@@ -137,6 +134,7 @@ class Annotate(QStackedWidget):
         return row
 
     def _prediction(self) -> QVBoxLayout:
+        self.answers = WhoAnswers(self._desk.answerer)
         self.source = note(faint=False)
         self.predict = _button(
             "Predict this patient", "Predict the whole volume with the newest or chosen model", self._predict
@@ -164,6 +162,11 @@ class Annotate(QStackedWidget):
         self.masks.triggered.connect(self._mask_chosen)
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
+        who = QHBoxLayout()
+        who.setSpacing(GRID)
+        who.addWidget(QLabel("Clicks are answered by"))
+        who.addWidget(self.answers, 1)
+        column.addLayout(who)
         column.addWidget(self.source)
         beside = QHBoxLayout()
         beside.setSpacing(GRID)
@@ -274,10 +277,8 @@ class Annotate(QStackedWidget):
 
     def _refresh_prediction(self) -> None:
         answerer = self._desk.answerer
-        if answerer.run is None:
-            self.source.setText(_NO_MODEL)
-        else:
-            self.source.setText(f"Clicks are answered by {answerer.source or run_number(answerer.run.name)}")
+        self.answers.refresh()
+        self.source.setText(answers_sentence(answerer))
         busy = "answering…" if answerer.answering else ""
         self.seconds.setText(busy or (f"last answer {latency(answerer.seconds)}" if answerer.seconds else " "))
         self.predict.setEnabled(answerer.predictor is not None)

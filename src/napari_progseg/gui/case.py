@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -217,11 +217,14 @@ class OpenCase(QObject):
         """Whether the prediction holds what the clicks and boxes that stand deserve."""
         return not self.history.prompts or self.history.prompts == self.shown.prompts
 
-    def put(self, region: Region, values: NDArray[Any]) -> tuple[Box, ...]:
-        """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
-        boxes = changes(self.predicted, region, values)
-        for box in boxes:
-            self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+    def put(self, patches: Iterable[tuple[Region, NDArray[Any]]]) -> list[Box]:
+        """Write boxes of the prediction in place; Dice, agreement and the canvas follow, once for all of them."""
+        boxes: list[Box] = []
+        for region, values in patches:
+            changed = changes(self.predicted, region, values)
+            for box in changed:
+                self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+            boxes += changed
         if boxes:
             self.show_prediction()
         return boxes
