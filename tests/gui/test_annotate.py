@@ -120,7 +120,7 @@ def test_without_a_model_clicks_are_answered_from_the_image(opened, qtbot) -> No
     assert case.predicted[z, y, x] == case.classes[0].value
     assert np.flatnonzero(case.predicted.any(axis=(1, 2))).tolist() == [z]
     assert case.source == "clicks and contrast alone"
-    assert opened.annotate.source.text().startswith("No model yet: a click finds what stands out")
+    assert opened.annotate.source.text().startswith("No model yet")
     assert opened.annotate.accept.isEnabled()
     assert not opened.annotate.predict.isEnabled()
     case.undo()

@@ -23,11 +23,11 @@ VIEWS = {
 
 
 def drawn(hand) -> np.ndarray | None:
-    """Return the corners of what is drawn on the canvas, (N, 3) in mm."""
+    """Return the corners of the circle on the canvas, (N, 3) in mm; None where nothing is drawn."""
     if "ProgSeg · drawing" not in hand.viewer.layers:
         return None
-    (outline,) = hand.viewer.layers["ProgSeg · drawing"].data
-    return np.asarray(outline) * SPACING
+    *_, circle = hand.viewer.layers["ProgSeg · drawing"].data
+    return np.asarray(circle) * SPACING
 
 
 def answered(hand, qtbot) -> None:

@@ -47,7 +47,7 @@ def test_without_a_model_the_starter_answers_clicks_and_drags_in_3d(begun, start
     assert begun.desk.case.history.prompts == (DragPrompt((6, 10, 8), 5.0, 1),)
     assert case.predicted[5:8, 8:13, 6:11].all()
     assert case.source == "answered by the starter"
-    assert begun.annotate.source.text().startswith("No model yet: the starter marks what you click on in 3D")
+    assert begun.annotate.source.text().startswith("No model yet")
     case.add_click((7, 10, 8), True)
     answered(begun, qtbot)
     assert starter.starters == 1, "the session goes on"
@@ -71,7 +71,7 @@ def test_contrast_is_a_choice_that_is_remembered_for_all_projects(begun, starter
     answered(begun, qtbot)
     assert starter.starters == 0
     assert begun.desk.case.source == "clicks and contrast alone"
-    assert begun.annotate.source.text().startswith("No model yet: a click finds what stands out")
+    assert begun.annotate.answers.currentText() == "Contrast (one slice)"
     again = ProgSegDock(begun.desk.viewer)
     assert again.desk.answerer.by == "contrast"
     again.desk.close()

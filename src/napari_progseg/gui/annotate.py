@@ -61,10 +61,13 @@ class Annotate(QStackedWidget):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
+        column.setContentsMargins(GRID, GRID, GRID, 0)
         column.addLayout(self._hand())
         column.addLayout(self._steps())
         self.seconds, self.saved = _remark(), _remark()
-        column.addLayout(_headed("Prediction", self.seconds))
+        self.seconds.setToolTip("How long the last answer took")
+        self.answers = WhoAnswers(self._desk.answerer)
+        column.addLayout(_headed("Answered by", self.seconds, self.answers))
         column.addLayout(self._prediction())
         self.slices = SliceGuide(self._desk)
         column.addWidget(self.slices)
@@ -134,7 +137,6 @@ class Annotate(QStackedWidget):
         return row
 
     def _prediction(self) -> QVBoxLayout:
-        self.answers = WhoAnswers(self._desk.answerer)
         self.source = note(faint=False)
         self.predict = _button(
             "Predict this patient", "Predict the whole volume with the newest or chosen model", self._predict
@@ -162,11 +164,6 @@ class Annotate(QStackedWidget):
         self.masks.triggered.connect(self._mask_chosen)
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
-        who = QHBoxLayout()
-        who.setSpacing(GRID)
-        who.addWidget(QLabel("Clicks are answered by"))
-        who.addWidget(self.answers, 1)
-        column.addLayout(who)
         column.addWidget(self.source)
         beside = QHBoxLayout()
         beside.setSpacing(GRID)
@@ -280,7 +277,7 @@ class Annotate(QStackedWidget):
         self.answers.refresh()
         self.source.setText(answers_sentence(answerer))
         busy = "answering…" if answerer.answering else ""
-        self.seconds.setText(busy or (f"last answer {latency(answerer.seconds)}" if answerer.seconds else " "))
+        self.seconds.setText(busy or (f"in {latency(answerer.seconds)}" if answerer.seconds else " "))
         self.predict.setEnabled(answerer.predictor is not None)
         self._predicting.setCurrentIndex(int(answerer.predicting))
         self.progress.setValue(round(100 * answerer.fraction))
@@ -303,9 +300,12 @@ def _remark() -> QLabel:
     return remark
 
 
-def _headed(title: str, remark: QLabel) -> QHBoxLayout:
+def _headed(title: str, remark: QLabel, *beside: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
+    row.setSpacing(GRID)
     row.addWidget(heading(title))
+    for widget in beside:
+        row.addWidget(widget, 2)
     row.addWidget(remark, 1)
     return row
 

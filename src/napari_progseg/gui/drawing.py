@@ -260,7 +260,8 @@ class Drawing:
             ends = np.rint(self._drag)
             outlines.append(_rectangle(ends.min(axis=0), ends.max(axis=0), axis, plane, INSIDE_COLOUR))
         if self._circle is not None and round(self._circle[0][axis]) == round(plane):
-            outlines.append(self._circle_outline(axis, plane))
+            voxel = np.rint(self._circle[0])
+            outlines += [_rectangle(voxel, voxel, axis, plane, INSIDE_COLOUR), self._circle_outline(axis, plane)]
         return [*outlines, *self._line(axis, plane)]
 
     def _circle_outline(self, axis: int, plane: float) -> Outline:

@@ -50,9 +50,9 @@ GESTURES = {
     "click": Group(
         "With the Click tool",
         (
-            Key("left click", "says the chosen sign, inside or outside"),
+            Key("left click", "says the chosen sign"),
             Key("right click, Ctrl+click", "says the other"),
-            Key("drag from inside to the border", "says how far the structure reaches, too"),
+            Key("drag to the border", "says the size, too"),
         ),
     ),
     "line": Group(

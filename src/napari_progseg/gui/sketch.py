@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
 
-_WIDTH_PIXELS = 2.0
+_WIDTH_PIXELS = 2.5
 
 
 @dataclass(frozen=True, eq=False)

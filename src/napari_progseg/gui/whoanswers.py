@@ -8,19 +8,14 @@ from qtpy.QtWidgets import QComboBox
 from .answers import Answerer, By
 from .wording import run_number
 
-_NEXT = (
-    "Mend the mask with more clicks or the brush, accept it, mark the patient completed, then train with “Masks from "
-    "clicks”: the model takes over by itself."
-)
-_HOW: dict[By, str] = {
-    "starter": "the starter marks what you click on in 3D; a drag from inside to the border tells it the size",
-    "contrast": "a click finds what stands out around it in its slice",
-}
+_NO_MODEL = "No model yet: mend the mask, accept it, press Completed, and train “Masks from clicks”."
+_OWN_PREDICTS = "Your own model still predicts whole patients."
+_SHORTEST = 8
 _SHORT: dict[By, str] = {"starter": "Starter (3D)", "contrast": "Contrast (one slice)"}
 _TIPS: dict[By, str] = {
     "own": "What you trained: it knows your structures",
-    "starter": "It comes with the program and knows no structure, only what things look like: whole structures in 3D",
-    "contrast": "Random walk from the clicks over the intensities of the slice; no network",
+    "starter": "It comes with the program and knows no structure, only what things look like; in 3D",
+    "contrast": "A click finds what stands out around it in its slice; no network",
 }
 
 
@@ -30,7 +25,9 @@ class WhoAnswers(QComboBox):
     def __init__(self, answerer: Answerer) -> None:
         super().__init__()
         self._answerer = answerer
-        self.setToolTip("Who answers clicks from the next one on; what is on screen stays")
+        self.setToolTip("Who answers clicks, from the next one on; what is on screen stays")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(_SHORTEST)
         self.activated.connect(self._chosen)
 
     def _chosen(self, position: int) -> None:
@@ -49,12 +46,9 @@ class WhoAnswers(QComboBox):
 
 def answers_sentence(answerer: Answerer) -> str:
     """Say who answers, and how to get to a model of one's own where there is none."""
-    by = answerer.by
-    if by == "own":
+    if answerer.by == "own":
         return f"Clicks are answered by {answerer.source or run_number(answerer.run.name)}"
-    if answerer.run is None:
-        return f"No model yet: {_HOW[by]}. {_NEXT}"
-    return f"{_HOW[by][0].upper()}{_HOW[by][1:]}. Your own model still predicts whole patients."
+    return _NO_MODEL if answerer.run is None else _OWN_PREDICTS
 
 
 def _offered(answerer: Answerer) -> dict[By, str]:
