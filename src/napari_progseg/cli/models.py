@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import UserError
 from .runs import Device
-from .text import dice, table
+from .starter import UNTRAINED, evaluate_untrained, predict_untrained
+from .text import counts_of, dice, table
 from .whichrun import Home, Run, chosen_run
 
 if TYPE_CHECKING:
@@ -32,12 +33,19 @@ def predict(
     start: Annotated[
         Path | None, typer.Option(help="Folder of masks, named like the scans, that the clicks correct.")
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="NAME=VALUE,…: what the starter writes; else the names in the clicks, from 1 on.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
-    """Segment a folder of scans with the best model of a run."""
+    """Segment a folder of scans with the best model of a run, or with the starter."""
     from ..inference.folder import predict_folder
     from ..inference.model import load_trained
 
+    if run in UNTRAINED:
+        if predict_untrained(run, images, clicks, out, classes, start, device):
+            raise typer.Exit(BAD_INPUT)
+        return
     model = load_trained(chosen_run(run, project), device)
     faults = 0
     for done in predict_folder(model, images, out, clicks, start):
@@ -65,20 +73,41 @@ def evaluate(
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of scans, instead of --cases.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of their reference labels.")] = None,
-    clicks: Annotated[str, typer.Option(help="Numbers of simulated clicks, for interactive models.")] = "0,1,3,5",
-    seed: Annotated[int, typer.Option(help="Draws the test cases where --cases is a number.")] = 0,
+    clicks: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of simulated clicks, for interactive models: 0,1,3,5 if not said, 1,3,5,10 for the starter."
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="NAME=VALUE,…: structures to mark with the starter; all else is background.")
+    ] = None,
+    gesture: Annotated[
+        Literal["click", "drag"],
+        typer.Option(help="With what the starter's simulated user begins a structure; drags are up to 20 % wrong."),
+    ] = "click",
+    seed: Annotated[int, typer.Option(help="Draws the test cases where --cases is a number, and drags.")] = 0,
     device: Device = "auto",
 ) -> None:
-    """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean."""
+    """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean.
+
+    "starter" in the place of RUN measures the starter, "contrast" the answers from contrast alone.
+    """
     from ..inference.evaluate import evaluate_run
     from ..inference.measured import FILE, keep
     from ..storage.atomic import write_json
     from .progress import fraction_bar
 
+    if run in UNTRAINED:
+        found = evaluate_untrained(run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device)
+        if json is not None:
+            write_json(json, found)
+            typer.echo(f"result: {json}")
+        return
     folder = chosen_run(run, project)
     if json is None and cases != _HELD_OUT:
         raise UserError("say with --json where to write the result; nothing was evaluated")
-    counts = _counts(clicks)
+    counts = counts_of(clicks or "0,1,3,5")
     chosen = chosen_cases(folder, cases, images, labels, seed)
     with fraction_bar() as progress:
         report = evaluate_run(folder, chosen, clicks=counts, device=device, progress=progress).to_json()
@@ -121,16 +150,6 @@ def chosen_cases(
     if cases is None and images is not None and labels is not None:
         return folder_cases(images, labels, load_trained(run, "cpu").classes if classes is None else classes)
     raise UserError("say what to evaluate on: --cases, or --images with --labels; nothing was evaluated")
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    try:
-        counts = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        counts = (-1,)
-    if min(counts) < 0:
-        raise UserError(f"{text!r} are no numbers of clicks; nothing was evaluated; write for instance 0,1,3,5")
-    return counts
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..inference.gestures import Answers
 
 STARTER, CONTRAST = "starter", "contrast"
-NAMES = (STARTER, CONTRAST)
+UNTRAINED = (STARTER, CONTRAST)
 """What may stand in the place of a run: it answers gestures on any structure, and nobody has to train it."""
 
 
@@ -63,8 +63,8 @@ def evaluate_untrained(
     from ..classes import make_classes, parse_classes
     from ..inference.cases import folder_cases
     from ..inference.gestures import evaluate_gestures
-    from .models import counts_of
     from .progress import fraction_bar
+    from .text import counts_of
 
     if images is None or labels is None or classes is None:
         raise UserError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import UserError
+
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align cells in columns; the last column may be as long as it likes."""
@@ -41,3 +43,20 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counts_of(text: str) -> tuple[int, ...]:
+    """Read numbers of clicks, such as ``"0,1,3"``.
+
+    Raises
+    ------
+    UserError
+        If they are none.
+    """
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = (-1,)
+    if min(counts) < 0:
+        raise UserError(f"{text!r} are no numbers of clicks; nothing was evaluated; write for instance 0,1,3,5")
+    return counts

@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..data.click_windows import click_inputs, scale_windows, window_ranges
 from ..errors import UserError
 from ..guidance.maps import ClickTensor
 from ..networks.click_unet import ClickUnet
+from ..networks.starter_weights import WEIGHTS, read_weights
 from .click_window import Array, ClickWindow
 from .model import choose_device
-
-WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "starter.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +139,7 @@ def load_starter(device: str = "auto", weights: Path = WEIGHTS) -> ClickModel:
             "with scripts/train_starter.py"
         )
     network = ClickUnet()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(weights).items()})
+    network.load_state_dict(read_weights(weights))
     return ClickModel(network, choose_device(device))
 
 

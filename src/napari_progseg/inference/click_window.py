@@ -113,5 +113,7 @@ def _linear(values: Array, at: NDArray[np.float64], axis: int) -> Array:
     at = np.clip(at, 0, last)
     lower = np.floor(at).astype(int)
     weight = (at - lower).astype(np.float32).reshape([-1 if other == axis else 1 for other in range(values.ndim)])
-    below, above = np.take(values, lower, axis), np.take(values, np.minimum(lower + 1, last), axis)
+    # whole numbers would wrap around where the next value is smaller
+    below = np.take(values, lower, axis).astype(np.float32)
+    above = np.take(values, np.minimum(lower + 1, last), axis).astype(np.float32)
     return np.asarray(below + (above - below) * weight, dtype=np.float32)

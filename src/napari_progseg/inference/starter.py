@@ -20,13 +20,14 @@ from ..volume import Volume
 from .answer import Answer
 from .click_model import ClickModel, Look, Said, load_starter, starter_available
 from .click_window import Array, ClickWindow
-from .zoom import find_window, window_of_drag, window_of_mask, window_of_prompt
+from .zoom import find_window, window_of_box, window_of_drag, window_of_mask, window_of_prompt
 
 __all__ = ["StarterSession", "starter_available"]
 
 Labels = NDArray[np.unsignedinteger]
 _CT_HALF_WIDTH = 300.0
 _GROWTH, _ROUNDS = 1.4, 3
+_TIGHT, _TOO_LARGE = 1.5, 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +170,10 @@ class StarterSession:
         before = _share(scan, window, value)
         look = self._model.look(scan.image, [window], said, [before], limits)[0]
         for _ in range(_ROUNDS):
-            if not _leaves(look, scan.image.shape):
+            following = _better_window(look, said, scan.image.shape)
+            if following is None:
                 break
-            mask = look.logits > 0
-            wider = _grown(look.window, mask)
-            shown = _carried(look, wider)
-            look = self._model.look(scan.image, [wider], said, [shown], limits)[0]
+            look = self._model.look(scan.image, [following], said, [_carried(look, following)], limits)[0]
         return look
 
     def _merged(self, scan: _Scan, region: Box, mask: NDArray[np.bool_], newest: Prompt, said: Said) -> Labels:
@@ -238,6 +237,32 @@ def _share(scan: _Scan, window: ClickWindow, value: int) -> Array:
     )
 
 
+def _better_window(look: Look, said: Said, shape_zyx: Sequence[int]) -> ClickWindow | None:
+    """Return a larger window where a mask leaves the one it was found in, a smaller one where that is far too large."""
+    window, mask = look.window, look.logits > 0
+    if not mask.any():
+        return None
+    if _leaves(look, shape_zyx):
+        return _grown(window, mask)
+    mask = _largest_clicked(mask, window, said)
+    spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
+    first, last = (window.to_scan([[span[end] for span in spans]])[0] for end in (0, -1))
+    tight = window_of_box(first, last, window.spacing_zyx_mm, _TIGHT)
+    return tight if tight.step_mm < _TOO_LARGE * window.step_mm else None
+
+
+def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -> NDArray[np.bool_]:
+    """Return the pieces of a mask that inside clicks lie in or beside, else the largest one."""
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    places = np.rint(window.to_window(said.voxels_zyx[said.inside])).astype(int)
+    near = [pieces[tuple(slice(max(0, c - 1), max(0, c + 2)) for c in at)].ravel() for at in places]
+    found = np.setdiff1d(np.concatenate([*near, [0]]), 0)
+    chosen = found if len(found) else [int(np.bincount(pieces.ravel())[1:].argmax()) + 1]
+    return np.isin(pieces, chosen)
+
+
 def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
     """Whether a mask touches a face of its window beyond which the scan goes on."""
     mask, size = look.logits > 0, look.window.size
@@ -250,10 +275,9 @@ def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
 
 
 def _grown(window: ClickWindow, mask: NDArray[np.bool_]) -> ClickWindow:
-    """Return a larger window, halfway towards the middle of the mask."""
+    """Return a larger window around the middle of the mask."""
     spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    middle = window.to_scan([[(span[0] + span[-1]) / 2 for span in spans]])[0]
-    z, y, x = middle.tolist()
+    z, y, x = window.to_scan([[(span[0] + span[-1]) / 2 for span in spans]])[0].tolist()
     return ClickWindow((z, y, x), window.step_mm * _GROWTH, window.spacing_zyx_mm, window.size)
 
 

@@ -17,7 +17,9 @@ from ..guidance.simulate import innermost_points, next_clicks
 MOST_CLICKS = 8
 _BEGUN, _BLIND = 0.2, 0.4
 _AIMED = 0.35
-_DRAGGED = 0.55
+_DRAGGED, _GUESSED = 0.5, 0.15
+GUESSED_REACH = 2.7
+"""Side of a window in reaches, where a reach is a guess."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +34,15 @@ class Shown:
         See `data.click_windows.click_inputs`.
     targets : Tensor of bool, (B, Z, Y, X)
         What it should mark.
+    guessed : Tensor of bool, (B,)
+        Where the reach is a mere guess, as in a search for the right window: the mask teaches nothing then, only how
+        well it fits.
     """
 
     rows: Tensor
     inputs: Tensor
     targets: Tensor
+    guessed: Tensor
 
 
 class ClickPool:
@@ -67,6 +73,7 @@ class ClickPool:
         self._given = torch.zeros(size, dtype=torch.long, device=device)
         self._planned = torch.zeros(size, dtype=torch.long, device=device)
         self._reach = torch.zeros(size, device=device)
+        self._guessed = torch.zeros(size, dtype=torch.bool, device=device)
         self._previous = torch.zeros_like(first.targets)
         self._begin(torch.arange(size, device=device))
 
@@ -79,7 +86,7 @@ class ClickPool:
         clicks = ClickTensor(clicks.positions[:, :used], clicks.inside[:, :used], clicks.valid[:, :used])
         intensities, reach = self._intensities[rows, :used], self._reach[rows]
         inputs = click_inputs(self._images[rows], clicks, self._previous[rows], intensities, reach)
-        return Shown(rows, inputs, self._targets[rows])
+        return Shown(rows, inputs, self._targets[rows], self._guessed[rows])
 
     def answer(self, rows: Tensor, masks: Tensor) -> None:
         """Take the network's masks, (B, Z, Y, X) bool, of the tasks shown, and click on their errors.
@@ -91,7 +98,7 @@ class ClickPool:
         """
         self._previous[rows] = masks
         found = self._click(rows, masks)
-        done = ~found | (self._given[rows] > self._planned[rows])
+        done = ~found | (self._given[rows] > self._planned[rows]) | self._guessed[rows]
         if done.any():
             self._replace(rows[done])
 
@@ -110,8 +117,11 @@ class ClickPool:
         if begun.any():
             self._previous[rows[begun]] = degraded(self._targets[rows[begun]], self._generator)
         self._click(rows, self._previous[rows])
-        dragged = (chance[3] < _DRAGGED) & self._inside[rows, 0] & ~begun
-        self._reach[rows] = torch.where(dragged, self._drawn_reach(rows), 0.0)
+        plain = self._inside[rows, 0] & ~begun
+        guessed, dragged = plain & (chance[3] < _GUESSED), plain & (chance[3] < _GUESSED + _DRAGGED)
+        self._guessed[rows] = guessed
+        reach = torch.where(dragged, self._drawn_reach(rows), 0.0)
+        self._reach[rows] = torch.where(guessed, self._targets.shape[-1] / GUESSED_REACH, reach)
         blind = rows[begun & (chance[1] < _BLIND)]
         # a window of a large object that is refined: its intensity is known, its clicks lie elsewhere
         self._positions[blind, 0] = -100.0

@@ -109,7 +109,7 @@ def averaged(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).requires_grad_(False)
 
 
-def starter_loss(mask: Tensor, fit: Tensor, targets: Tensor, clicked: Tensor) -> Tensor:
+def starter_loss(mask: Tensor, fit: Tensor, targets: Tensor, clicked: Tensor, guessed: Tensor) -> Tensor:
     """Dice and cross entropy of each mask, weighted near clicks, and how well the mask's quality was foretold.
 
     Parameters
@@ -122,6 +122,8 @@ def starter_loss(mask: Tensor, fit: Tensor, targets: Tensor, clicked: Tensor) ->
         The objects.
     clicked : Tensor, (B, Z, Y, X)
         Largest of all click maps. A voxel that was clicked counts eleven times.
+    guessed : Tensor of bool, (B,)
+        Samples whose mask teaches nothing.
     """
     wanted, logits = targets.float(), mask[:, 0].float()
     found = torch.sigmoid(logits)
@@ -130,7 +132,8 @@ def starter_loss(mask: Tensor, fit: Tensor, targets: Tensor, clicked: Tensor) ->
     each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     entropy = (each * (1 + 10 * clicked)).flatten(1).mean(1)
     quality = functional.binary_cross_entropy_with_logits(fit.float(), dice.detach() * _whole(targets))
-    return (1 - dice + entropy).mean() + 0.2 * quality
+    told = (~guessed).float()
+    return ((1 - dice + entropy) * told).sum() / told.sum().clamp(min=1) + 0.2 * quality
 
 
 def _whole(targets: Tensor) -> Tensor:
@@ -143,7 +146,7 @@ def _learn(network: nn.Module, optimiser: torch.optim.Optimizer, shown: Shown) -
     device = shown.inputs.device
     with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
         mask, fit = network(shown.inputs.contiguous(memory_format=torch.channels_last_3d))
-    loss = starter_loss(mask, fit, shown.targets, shown.inputs[:, 1:3].amax(1))
+    loss = starter_loss(mask, fit, shown.targets, shown.inputs[:, 1:3].amax(1), shown.guessed)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
