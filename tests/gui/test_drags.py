@@ -144,6 +144,16 @@ def test_a_drag_is_one_step_that_is_undone_redone_and_there_again_tomorrow(hand,
     answered(hand, qtbot)
 
 
+def test_a_drag_ends_with_its_patient(hand, project, qtbot) -> None:
+    hand.look(AXIAL, (6, 10, 8))
+    hand.press((6, 10, 8))
+    hand.move((6, 10, 8), (6, 14, 8))
+    open_case(hand.dock, project, qtbot, "case-1")
+    hand.release((6, 14, 8))
+    assert hand.dock.desk.case.history.prompts == () == prompts_left(project, "case-0")
+    assert drawn(hand) is None
+
+
 def test_a_box_refuses_a_drag_beside_it_and_takes_the_place_of_one_that_it_contradicts(opened, qtbot) -> None:
     case = opened.desk.case
     drag = case.drawn.add_drag((6, 1, 1), 4.0).after[0]

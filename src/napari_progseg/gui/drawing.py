@@ -36,7 +36,7 @@ class Drawing:
     viewer : napari.Viewer
         Whose canvas is drawn on.
     sketch : Sketch
-        Where lines and boxes are shown.
+        Where lines, boxes and circles are shown.
     shape_zyx : tuple of int
         Voxels of the image.
     tools : Tools
@@ -89,6 +89,7 @@ class Drawing:
             layer.mouse_drag_callbacks.append(self._pressed)
             layer.mouse_move_callbacks.append(self._moved)
             layer.mouse_double_click_callbacks.append(self._double_clicked)
+        self._panning = False
         layer.mouse_pan = self._tools.tool != "box"
 
     def detach(self) -> None:
@@ -102,6 +103,7 @@ class Drawing:
     def close(self) -> None:
         """Stop listening and take away what is drawn."""
         self._tools.changed.disconnect(self._tools_changed)
+        self.give_up()
         self.detach()
         self._sketch.clear()
 
@@ -156,22 +158,23 @@ class Drawing:
             self._held = False
 
     def _press_of_click(self, layer: Points, event: Any) -> Iterator[None]:
-        """Tell a click from a drag. With the right button drags stay with napari, which zooms."""
+        """Tell a click from a drag; what lies outside reaches nowhere, and the right button zooms when it moves."""
         right, start, first = event.button == 2, np.array(event.pos), self._voxel(layer, event)
         swapped = right or "Control" in event.modifiers
         layer.mouse_pan, reach, still = right, 0.0, True
         yield
         while event.type == "mouse_move":
             still &= _near(event.pos, start)
-            reach = 0.0 if right or _near(event.pos, start, _DRAG_PIXELS) else self._distance_mm(layer, event, first)
-            self._show_circle(first, reach if self._tools.inside != swapped else 0.0)
+            drags = not right and self._tools.inside != swapped and not _near(event.pos, start, _DRAG_PIXELS)
+            reach = self._distance_mm(layer, event, first) if drags else 0.0
+            self._show_circle(first, reach)
             yield
         layer.mouse_pan = True
         self._show_circle(first, 0.0)
         if not self._held or (right and not still) or not self._hits(first):
             return
-        if reach and self._tools.inside != swapped:
-            self._on_drag(_whole(first), round(reach, 2))
+        if reach:
+            self._on_drag(_whole(first), reach)
         else:
             self._on_click(_whole(first), swapped)
 
@@ -183,7 +186,9 @@ class Drawing:
             self._show()
 
     def _distance_mm(self, layer: Points, event: Any, first: Point) -> float:
-        return float(np.linalg.norm((self._voxel(layer, event) - first) * np.asarray(layer.scale)[-3:]))
+        """Return how far the mouse is from a point, with as many digits as a hand can tell."""
+        away = (self._voxel(layer, event) - first) * np.asarray(layer.scale)[-3:]
+        return float(f"{np.linalg.norm(away):.4g}")
 
     def _hits(self, point: Point) -> bool:
         return bool(((np.rint(point) >= 0) & (np.rint(point) <= self._last)).all())
