@@ -120,11 +120,28 @@ class ClickConfig(Section):
     background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
     none: float = Field(0.5, ge=0, le=1, description="share of samples without clicks, all classes learned")
     after: float = Field(0.25, ge=0, lt=1, description="share of the run that learns without any click first")
+    decoys: float = Field(
+        0.25, ge=0, le=1, description="share of clicked samples whose clicks name a piece of the image, not a class"
+    )
     previous_mask: bool = True
+    previous: Literal["degraded", "answers"] = Field(
+        "degraded", description="where the mask before a click comes from: mistakes drawn from the truth, the network"
+    )
     previous_dropout: float = Field(0.3, ge=0, le=1)
+    emphasis: float = Field(0.5, ge=0, description="weight of the cross entropy near the clicks; 0 leaves it out")
     bent: float = Field(0.5, ge=0, le=1, description="share of samples with several clicks whose contour is bent")
     bend: float = Field(0.25, ge=0, le=1, description="how far, as a share of the object's radius")
     min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, document: Any) -> Any:
+        """Read the settings of a run from before clicks named pieces: it learned without them."""
+        if isinstance(document, dict) and "min_component" in document and not {"previous", "decoys"} & set(document):
+            whole = set(cls.model_fields) - {"previous", "decoys", "emphasis"}
+            if whole <= set(document):
+                return {**document, "previous": "answers", "decoys": 0.0, "emphasis": 0.0}
+        return document
 
 
 class RestorationConfig(Section):
