@@ -250,7 +250,7 @@ def test_the_last_click_lies_in_an_error_of_the_mask_that_is_shown(plan_of: Plan
     clicks, rows = drawn[-1], torch.arange(64)
     last = clicks.valid.sum(1) - 1
     several = (last > 0) & (inputs[:, 3] != targets.masks[:, 0]).flatten(1).any(1)
-    assert several.float().mean() > 0.5
+    assert several.float().mean() > 0.2
     y, x = clicks.positions[rows, last].long().T
     inside, wanted = clicks.inside[rows, last], targets.masks[rows, 0, y, x] > 0
     assert torch.equal(inside, wanted), "a click says what is true"
@@ -266,6 +266,18 @@ def test_a_mask_is_right_where_it_was_clicked_before(plan_of: PlanOf, drawn: lis
         earlier = count - 1 > slot
         y, x = clicks.positions[:, slot].long().T
         assert torch.equal(inputs[rows, 3, y, x][earlier], targets.masks[rows, 0, y, x][earlier])
+
+
+def test_an_object_that_became_background_is_marked_and_clicked_away(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    _, labels = batch()
+    inputs, targets = prepared(degraded(plan_of, background=1.0, most=1))
+    y, x = drawn[-1].positions[:, 0].long().T
+    rows = torch.arange(64)
+    marked = (inputs[:, 3].bool() & (labels > 0)).flatten(1).any(1)
+    assert marked.float().mean() > 0.6
+    assert (inputs[rows, 3, y, x][marked] == 1).float().mean() > 0.7, "what is marked is clicked"
+    assert not drawn[-1].inside.any()
+    assert not targets.masks[rows, targets.read.argmax(1)].any()
 
 
 def gallery(copies: int = 64) -> tuple[Tensor, Tensor]:

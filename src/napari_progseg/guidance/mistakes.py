@@ -16,7 +16,8 @@ _BLOCK = 4
 _FINE, _COARSE = 6, 16
 # far from the object mistakes are made in so many masks only
 _SCATTERED = 0.2
-_MOVE = 0.25
+# share of masks that are moved and bent, and how far, as a share of the object's radius
+_MOVED, _MOVE = 0.5, 0.25
 # share of masks that are a decoy, and share that at least hold one
 _REPLACED, _JOINED = 0.1, 0.25
 
@@ -47,7 +48,9 @@ def mistaken(masks: Tensor, decoys: Tensor, generator: torch.Generator) -> Tenso
         values = torch.rand(batch, generator=generator) * (high - low) + low
         return values.to(masks.device).view(-1, *[1] * len(size))
 
-    moved = torch.where(uniform(0, 1) < 0.5, bent(masks.float(), _MOVE, generator), masks.float())
+    moved = masks.float()
+    if len(which := (uniform(0, 1).flatten() < _MOVED).nonzero()[:, 0]):
+        moved[which] = bent(moved[which], _MOVE, generator)
     soft = torch.lerp(moved, _averaged(moved, size, _BLOCK), uniform(0.3, 1))
     noise = uniform(0, 0.35) * _noise(batch, size, _FINE, generator).to(masks.device)
     noise = noise + uniform(0, 0.35) * _noise(batch, size, _COARSE, generator).to(masks.device)

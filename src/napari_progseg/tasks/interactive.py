@@ -78,12 +78,14 @@ class Interactive:
         masks = masks_of(batch.labels, len(self.plan.classes))
         rounds = self._draw(masks, progress, generator)
         named = self._name(batch.images, masks > 0, rounds, generator)
-        network.eval()
+        asks = self.plan.clicks.previous == "answers"
+        if asks:
+            network.eval()
         with torch.no_grad():
-            clicks, previous = self._clicks(
-                named, rounds, self._asking(batch.images, named, rounds, network, generator), generator
-            )
-        learn(network)
+            ask = self._asking(batch.images, named, rounds, network, generator)
+            clicks, previous = self._clicks(named, rounds, ask, generator)
+        if asks:
+            learn(network)
         maps = self._maps(clicks, previous)
         inputs = self._stacked(batch.images, maps, previous)
         return inputs, self._targets(masks, named, rounds, maps, seen_of(batch.labels))
@@ -100,10 +102,15 @@ class Interactive:
         weights = torch.where(present.any(1, keepdim=True), present, torch.ones_like(present)).cpu()
         chosen = torch.multinomial(weights, 1, generator=generator)[:, 0]
         chance = torch.rand(5, batch, generator=generator)
-        counts = draw_click_counts(batch, settings.most, generator)
+        counts, fewer = (draw_click_counts(batch, settings.most, generator) for _ in range(2))
+        dropout = torch.full((batch,), settings.previous_dropout)
+        if settings.previous == "degraded":
+            # a lone click has most to learn, which object it names, and often there is no mask yet
+            counts = counts.minimum(fewer)
+            dropout[counts == 1] *= 2
         counts[chance[0] < (settings.none if progress >= settings.after else 1.0)] = 0
         background = (chance[1] < settings.background) & (counts > 0)
-        dropped = chance[2] < settings.previous_dropout
+        dropped = chance[2] < dropout
         contours = (chance[3] < settings.bent) & (counts > 1)
         decoy = (chance[4] < settings.decoys) & (counts > 0) & ~background
         drawn = (chosen, background, counts, dropped, contours, decoy)
@@ -122,9 +129,9 @@ class Interactive:
             former = torch.where(_spread(piece, own), drawn, own)
             other = torch.where(_spread(piece, own), own, other)
         straight = former
-        if (which := (rounds.bent & ~piece)).any():
-            curved = bent(former.float(), self.plan.clicks.bend, generator) > 0
-            former = torch.where(_spread(which, former), curved, former)
+        if len(which := (rounds.bent & ~piece).nonzero()[:, 0]):
+            curved = bent(former[which].float(), self.plan.clicks.bend, generator) > 0
+            former = former.index_put((which,), curved)
         known = former == straight
         return _Named(former & ~_spread(rounds.background, former), former, known, other, piece)
 
@@ -160,7 +167,7 @@ class Interactive:
             return lambda clicks, previous, active: self._predicted(
                 images, clicks, previous, rounds.chosen, active, network
             )
-        return lambda clicks, previous, active: self._degraded(clicks, named, generator)
+        return lambda clicks, previous, active: self._degraded(clicks, named, active, generator)
 
     def _clicks(
         self, named: _Named, rounds: _Rounds, ask: _Ask, generator: torch.Generator
@@ -194,11 +201,13 @@ class Interactive:
         positions[rows], inside[rows], found[rows] = some.positions, some.inside, some.found
         return SimulatedClicks(positions, inside, found)
 
-    def _degraded(self, clicks: ClickTensor, named: _Named, generator: torch.Generator) -> Tensor:
-        """Draw what is marked after clicks: mistakes, but none where it was clicked."""
-        drawn = mistaken(named.wanted, named.other, generator)
-        mended = self._maps(clicks, drawn).amax(1) > _MENDED
-        return torch.where(mended, named.wanted, drawn)
+    def _degraded(self, clicks: ClickTensor, named: _Named, active: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw what is marked in the active samples after clicks: mistakes, but none where it was clicked."""
+        rows = active.nonzero()[:, 0]
+        # an object that became background is marked, and clicked away
+        drawn, wanted = mistaken(named.former[rows], named.other[rows], generator), named.wanted[rows]
+        mended = self._maps(_of_samples(clicks, rows), drawn).amax(1) > _MENDED
+        return torch.zeros_like(named.wanted).index_put((rows,), torch.where(mended, wanted, drawn))
 
     def _predicted(
         self,
@@ -213,8 +222,8 @@ class Interactive:
         rows = active.nonzero()[:, 0]
         out = torch.zeros_like(previous)
         if len(rows):
-            some = ClickTensor(clicks.positions[rows], clicks.inside[rows], clicks.valid[rows])
-            logits = forward(network, self._stacked(images[rows], self._maps(some, previous), previous[rows]))
+            maps = self._maps(_of_samples(clicks, rows), previous)
+            logits = forward(network, self._stacked(images[rows], maps, previous[rows]))
             out[rows] = logits[torch.arange(len(rows), device=rows.device), chosen[rows]] > 0
         return out
 
@@ -233,6 +242,10 @@ def _entropy_near(logits: Tensor, targets: ClickTargets) -> Tensor:
     each = (each.flatten(2) * weights).sum(2) / total.clamp(min=1)
     read = targets.read * (total > 0)
     return (each * read).sum() / read.sum().clamp(min=1)
+
+
+def _of_samples(clicks: ClickTensor, rows: Tensor) -> ClickTensor:
+    return ClickTensor(clicks.positions[rows], clicks.inside[rows], clicks.valid[rows])
 
 
 def _spread(per_sample: Tensor, like: Tensor) -> Tensor:

@@ -77,6 +77,10 @@ PROGRESSIVE: dict[str, dict[str, Any]] = {
     "samples": {"schedule": "pdl"},
     "patches": {"schedule": "efficiency"},
 }
+# what task "interactive" changes: a click names one object of a patch, so that a batch has to hold many patches
+INTERACTIVE: dict[str, dict[str, dict[str, Any]]] = {
+    "tiny": {"patches": {"batch_voxels": 8 * 112 * 112, "least_batch": 8}},
+}
 # what task "restoration" changes: the distortions are augmentation enough, as in the paper, and what is to be restored
 # is the image as it was scanned
 RESTORATION: dict[str, dict[str, Any]] = {"augment": {"enabled": False}}
