@@ -63,7 +63,8 @@ def progseg(*words: object) -> None:
 def show(arm: str, results: list[dict[str, Any]]) -> None:
     """Print one arm: every number of clicks, then the control with object-free slices emptied."""
     rows = {f"{count} clicks": [r["clicks"][count] for r in results] for count in results[0]["clicks"]}
-    rows["emptied"] = [result["object_free_slices_emptied"] for result in results]
+    for count in results[0]["clicks"]:
+        rows[f"{count} emptied"] = [result["object_free_slices_emptied"][count] for result in results]
     for what, values in rows.items():
         each = ", ".join(f"{value:.3f}" for value in values)
         print(f"{arm:6} {what:9} mean {statistics.mean(values):.3f}   seeds {each}")

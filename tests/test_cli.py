@@ -319,9 +319,17 @@ def test_clicks_guide_an_interactive_model(project: Path, cohort: Path, tmp_path
     done = progseg("predict", run, "--images", cohort / "images", "--out", tmp_path / "masks", "--clicks", tmp_path)
     assert done.exit_code == 0, done.stderr
     assert "p0.nii.gz, 1 clicks" in done.stdout
-    counted = progseg("evaluate", run, "--cases", 1, "--clicks", "0,1", "--json", tmp_path / "dice.json")
+    asked = ("evaluate", run, "--cases", 1, "--clicks", "0,1", "--json", tmp_path / "dice.json")
+    counted = progseg(*asked)
     assert counted.exit_code == 0, counted.stderr
-    assert set(json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))["clicks"]) == {"0", "1"}
+    found = json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))
+    assert set(found["clicks"]) == set(found["object_free_slices_emptied"]) == {"0", "1"}
+    assert "clicks a volume  mean Dice  other slices emptied" in counted.stdout
+    refused = progseg(*asked, "--clicks-per", "slice")
+    assert (refused.exit_code, "is a 3D model" in refused.stderr) == (2, True)
+    assert progseg(*asked, "--clicks-per", "volume", "--jitter", 3).exit_code == 0
+    found = json.loads((tmp_path / "dice.json").read_text(encoding="utf-8"))
+    assert (found["clicks_are_given_per"], found["clicks_miss_by_mm"]) == ("volume", 3)
 
 
 def test_restoration_learns_from_every_scan_but_the_test_cases(project: Path, cohort: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ HEAVY = {"torch", "monai"} | GUI_LIBRARIES
 
 # Ground floor first: a room imports itself and rooms above it in this list. A module's room is the entry with the
 # longest matching prefix. Settings and events are values that every floor may hold; the plan says what network to
-# build and what patches to cut; splits are part of a project.
+# build and what patches to cut; splits and persons are part of a project.
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("geometry",),
@@ -35,7 +35,18 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("io",),
     ("samples",),
     ("similarity",),
-    ("project", "predictions", "case", "classes", "enrolment", "manifest", "matching", "lineage", "data.splits"),
+    (
+        "project",
+        "predictions",
+        "case",
+        "classes",
+        "enrolment",
+        "manifest",
+        "matching",
+        "lineage",
+        "data.splits",
+        "data.persons",
+    ),
     ("schedules",),
     ("data.plan", "data.grid"),
     ("networks",),

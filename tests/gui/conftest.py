@@ -165,7 +165,8 @@ class FakeEngine:
     def load_trained(self, run: Path):
         return SimpleNamespace(name=run.name, step=1200, dice=0.87, config=None)
 
-    def make_session(self, model) -> FakeSession:
+    def make_session(self, model, *, own_mask=False) -> FakeSession:
+        self.own_mask = own_mask
         return FakeSession(model)
 
     def predict_volume(self, model, volume, progress, cancelled, seen=None) -> LabelMap:

@@ -31,7 +31,7 @@ class Stamps:
 
     value: int | None = None  # that another model gives to all that is clicked
 
-    def __init__(self, model: object = None) -> None:
+    def __init__(self, model: object = None, *, own_mask: bool = False) -> None:
         self.applied: list[tuple[object, np.ndarray]] = []
         self.labels: np.ndarray | None = None
 

@@ -106,6 +106,7 @@ def test_clicks_go_on_from_the_mask(opened, engine, project, qtbot, monkeypatch)
     opened.desk.case.add_click((10, 1, 1), True)
     qtbot.waitUntil(lambda: not opened.desk.answerer.answering, timeout=20_000)
     assert np.array_equal(given[0], ball(2))
+    assert engine.own_mask, "also the first click only corrects it"
     assert (opened.desk.case.predicted[10, :4, :4] == 1).all()
     assert np.array_equal(opened.desk.case.predicted[:10], ball(2)[:10])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from napari_progseg.data.plan import Plan
@@ -43,11 +44,39 @@ class Obedient(nn.Module):
         return logits.expand(-1, self.classes, *inputs.shape[2:]).contiguous()
 
 
+class WhichOne(nn.Module):
+    """Marks those bright things that a click lies in, perfectly, and nothing where nobody clicked."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        out = torch.full((len(inputs), self.classes, *inputs.shape[2:]), -9.0)
+        for sample, (image, inside) in enumerate(zip(inputs[:, 0].numpy(), inputs[:, 1].numpy(), strict=True)):
+            things, _ = ndimage.label(image > 0.5)
+            clicked = np.setdiff1d(things[inside > 0.99], 0)
+            out[sample, :, torch.from_numpy(np.isin(things, clicked))] = 9.0
+        return out
+
+
+class Contrary(nn.Module):
+    """Marks everything but what was clicked as inside, and what was clicked as outside."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        _, inside, outside, _ = inputs[:, :4].split(1, dim=1)
+        return (1 - 4 * inside + 9 * outside).expand(-1, self.classes, *inputs.shape[2:]).contiguous()
+
+
 @pytest.fixture
 def model_of(plan_of: Callable[..., Plan]) -> Callable[..., TrainedModel]:
     """Build a trained model around a network that is no network; fields of the plan by name."""
 
-    def build(kind: type[Bright] | type[Obedient] = Bright, **fields: Any) -> TrainedModel:
+    def build(kind: type[nn.Module] = Bright, **fields: Any) -> TrainedModel:
         plan = plan_of(**fields)
         config = preset_config("tiny", plan.task, budget=BudgetConfig(steps=1))
         return TrainedModel(kind(len(plan.classes)), plan, config, torch.device("cpu"), "0001-fake", 1, None)
@@ -57,10 +86,10 @@ def model_of(plan_of: Callable[..., Plan]) -> Callable[..., TrainedModel]:
 
 @pytest.fixture
 def interactive_of(model_of: Callable[..., TrainedModel]) -> Callable[..., TrainedModel]:
-    """Build an obedient interactive model."""
+    """Build an interactive model; an obedient one, if no other kind is named."""
 
-    def build(**fields: Any) -> TrainedModel:
-        return model_of(Obedient, task="interactive", **{"clicks": {"sigma_mm": 2.0}, **fields})
+    def build(kind: type[nn.Module] = Obedient, **fields: Any) -> TrainedModel:
+        return model_of(kind, task="interactive", **{"clicks": {"sigma_mm": 2.0}, **fields})
 
     return build
 

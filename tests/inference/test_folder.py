@@ -27,12 +27,14 @@ def threshold(model: Any, volume: Volume) -> LabelMap:
 
 
 seen: list[Any] = []
+own_masks: list[bool] = []
 
 
 class Marking:
     """A session whose answer writes each click's number at its voxel, so that order and place can be seen."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, own_mask: bool) -> None:
+        own_masks.append(own_mask)
         self.shape: tuple[int, ...] = ()
 
     def set_image(self, volume: Volume) -> None:
@@ -153,9 +155,11 @@ def test_labels_of_an_earlier_call_below_the_images_are_no_scans(images: Path) -
 def test_clicks_correct_the_mask_a_scan_starts_from(images: Path, tmp_path: Path) -> None:
     clicks, start = write_clicks(tmp_path / "clicks", "a", "b"), write_mask(tmp_path / "start", "b")
     seen.clear()
+    own_masks.clear()
     bare, begun = predict_folder(looking(), images, tmp_path / "out", clicks, start)
     assert (bare.start, begun.start) == (None, start / "b.nii.gz")
     assert [int((mask > 0).sum()) for mask in seen] == [1, 1]
+    assert own_masks == [False, True], "a mask that was given is corrected, also by the first click"
     assert np.argwhere(voxels(bare.labels)).tolist() == [[0, 0, 5], [1, 2, 0]]
     assert np.argwhere(voxels(begun.labels)).tolist() == [[0, 0, 5], [3, 4, 5]]
     assert voxels(begun.labels).max() == 1, "value 4 belongs to the class that is written as 1"

@@ -17,11 +17,18 @@ from napari_progseg.training.config import preset_config
 
 REPORT = EvaluationReport(
     (
-        CaseResult("a", {0: {"left": 0.5, "right": None}, 3: {"left": 0.75, "right": None}}, {"left": 0.5}),
-        CaseResult("b", {0: {"left": 0.7, "right": 0.2}, 3: {"left": 0.85, "right": 0.4}}, {"left": 0.7}),
+        CaseResult(
+            "a",
+            {0: {"left": 0.5, "right": None}, 3: {"left": 0.75, "right": None}},
+            {0: {"left": 0.5}, 3: {"left": 0.8}},
+        ),
+        CaseResult(
+            "b", {0: {"left": 0.7, "right": 0.2}, 3: {"left": 0.85, "right": 0.4}}, {0: {"left": 0.7}, 3: {"left": 0.9}}
+        ),
     ),
     ("c",),
     (0, 3),
+    "slice",
     2,
     120,
 )
@@ -50,19 +57,19 @@ def test_classes_are_averaged_over_the_cases_that_hold_them() -> None:
     assert found["right"] == [0.2, 0.4]
 
 
-def test_held_out_is_what_the_run_has_neither_learned_from_nor_was_checked_on(tmp_path: Path) -> None:
+def test_held_out_are_persons_whom_the_run_has_neither_learned_from_nor_was_checked_on(tmp_path: Path) -> None:
     for part in ("images", "labels"):
         (tmp_path / part).mkdir()
-        for name in "abcd":
+        for name in ("a_frame1", "a_frame2", "b", "c", "d"):
             image = nibabel.Nifti1Image(np.eye(4, dtype=np.int16)[None].repeat(4, 0), np.eye(4))
             if part == "images" or name != "d":
                 nibabel.save(image, tmp_path / part / f"{name}.nii.gz")
     project = Project.create(tmp_path / "project", tmp_path / "images", tmp_path / "labels")
     run = project.runs_dir / "0001-first"
-    config = preset_config("tiny", "segmentation", train=("a",), budget={"steps": 1})
+    config = preset_config("tiny", "segmentation", train=("a_frame1",), budget={"steps": 1})
     write_json(run / "config.json", config.model_dump(mode="json"))
     assert held_out(project, run) == ("b", "c")
-    config = preset_config("tiny", "segmentation", train=("a", "b"), validation=("c",), budget={"steps": 1})
+    config = preset_config("tiny", "segmentation", train=("a_frame1", "b"), validation=("c",), budget={"steps": 1})
     write_json(run / "config.json", config.model_dump(mode="json"))
     with pytest.raises(UserError, match="every completed case; nothing was measured"):
         held_out(project, run)

@@ -16,6 +16,8 @@ from napari_progseg.inference.session import InteractiveSession
 from napari_progseg.networks import build_network
 from napari_progseg.volume import LabelClass, Volume
 
+from .conftest import Contrary, WhichOne
+
 ModelOf = Callable[..., TrainedModel]
 VolumeOf = Callable[..., Volume]
 SHAPE = (6, 40, 40)
@@ -235,23 +237,155 @@ def test_a_correction_leaves_the_rest_of_its_window_alone_unless_asked(
     image[2, 5:7, 5:7] = 100
     volume = volume_of(image)
     there = empty()
-    click = [Click((2, 12, 12), True, 1)]
-    mask = shown(there, session(model, volume).answer(click, 1, there))
+    there[2, 30:34, 30:34] = 1
+    clicks = [Click((2, 31, 31), True, 1), Click((2, 12, 12), True, 1)]
+    mask = shown(there, session(model, volume).answer(clicks, 1, there))
     assert mask[2, 12, 12] == 1
     assert not mask[2, 5:7, 5:7].any(), "the model would mark this, too, and nobody asked"
-    mask = shown(there, session(model, volume).answer(click, 1, there, local=False))
+    mask = shown(there, session(model, volume).answer(clicks, 1, there, local=False))
     assert mask[2, 5:7, 5:7].all()
 
 
-def test_answers_say_where_in_their_windows_the_model_is_unsure(real: TrainedModel, dark: Volume) -> None:
-    one = session(real, dark)
-    first, second = Click((2, 20, 20), True, 1), Click((2, 8, 8), True, 1)
-    answer = one.answer([first], 1)
-    assert [unsure.shape for _, unsure in answer.doubts] == [real.plan.patch_zyx]
-    assert all(unsure.dtype == bool for _, unsure in answer.doubts)
-    assert answer.doubts[0][1].all(), "a network of chance is sure of nothing"
-    assert len(one.answer([first, second], 2).doubts) == 1, "only what was looked at again"
-    assert one.answer([first], 3).doubts == ()
+def test_on_the_users_own_mask_also_a_first_click_only_corrects(model: TrainedModel, volume_of: VolumeOf) -> None:
+    image = empty()
+    image[2, 5:7, 5:7] = 100
+    own = empty()
+    own[2, 30:34, 30:34] = 1
+    one = InteractiveSession(model, own_mask=True)
+    one.set_image(volume_of(image))
+    mask = shown(own, one.answer([Click((2, 12, 12), True, 1)], 1, own))
+    assert mask[2, 12, 12] == 1
+    assert not mask[2, 5:7, 5:7].any()
+    assert (mask[2, 30:34, 30:34] == 1).all()
+    right = shown(own, one.answer([Click((2, 32, 32), True, 1)], 2, own))
+    np.testing.assert_array_equal(right, own)
+
+
+def bones(*columns: int, depth: int = 6, size: int = 160) -> Any:
+    """Make round things of radius 6 in every slice, 40 rows high, at these columns."""
+    rows, places = np.indices((40, size))
+    slices = [((rows - 20) ** 2 + (places - at) ** 2 <= 36) for at in columns]
+    return np.repeat(np.any(slices, axis=0)[None], depth, axis=0)
+
+
+@pytest.mark.parametrize("patch", [(32, 64), (6, 32, 64)], ids=["2D", "3D"])
+@pytest.mark.parametrize("away", [20, 50, 70])
+def test_a_first_click_on_what_was_missed_clears_what_was_marked_instead(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...], away: int
+) -> None:
+    """With a network that is always right about which thing is meant, one click must give the right mask."""
+    wanted, other = bones(20), bones(20 + away)
+    volume = volume_of(np.where(wanted | other, 100, 0).astype(np.int16))
+    start = other.astype(np.uint8)
+    mask = shown(
+        start, session(interactive_of(WhichOne, patch=patch), volume).answer([Click((2, 20, 20), True, 1)], 1, start)
+    )
+    if len(patch) == 3:
+        np.testing.assert_array_equal(mask, wanted)
+    else:
+        np.testing.assert_array_equal(mask[2], wanted[2])
+        np.testing.assert_array_equal(mask[[0, 1, 3, 4, 5]], start[[0, 1, 3, 4, 5]])
+
+
+@pytest.mark.parametrize("patch", [(32, 32), (6, 32, 32)], ids=["2D", "3D"])
+def test_a_first_click_keeps_the_far_parts_of_the_thing_it_lies_in_and_of_others_that_were_clicked(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...]
+) -> None:
+    """A window without a click is answered as if nothing were there; what hangs together with a click is no news."""
+    long = empty((6, 40, 100))
+    long[:, 18:22, 5:90] = 1
+    volume = volume_of(long * 100)
+    mask = shown(
+        long, session(interactive_of(WhichOne, patch=patch), volume).answer([Click((2, 20, 20), True, 1)], 1, long)
+    )
+    np.testing.assert_array_equal(mask, long)
+
+
+def test_a_first_click_leaves_other_structures_and_other_slices_alone(
+    interactive_of: ModelOf, volume_of: VolumeOf
+) -> None:
+    model = interactive_of(WhichOne, patch=(32, 64), classes=BOTH)
+    wanted, other = bones(20), bones(45)
+    volume = volume_of(np.where(wanted, 100, 0).astype(np.int16))
+    start = np.where(other, 7, 0).astype(np.uint8)
+    mask = shown(start, session(model, volume).answer([Click((2, 20, 20), True, 3)], 1, start))
+    np.testing.assert_array_equal(mask == 7, start == 7)
+    np.testing.assert_array_equal(mask[2] == 3, wanted[2])
+
+
+@pytest.mark.parametrize("patch", [(32, 64), (6, 32, 64)], ids=["2D", "3D"])
+def test_later_clicks_do_not_clear_what_was_clicked_before(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...]
+) -> None:
+    wanted = bones(20, 90)
+    volume = volume_of(np.where(wanted, 100, 0).astype(np.int16))
+    one, start = session(interactive_of(WhichOne, patch=patch), volume), empty(wanted.shape)
+    mask = shown(start, one.answer([Click((2, 20, 20), True, 1), Click((2, 20, 90), True, 1)], 1, start))
+    np.testing.assert_array_equal(mask[2], wanted[2])
+
+
+@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("patch", [(16, 16), (4, 16, 16)], ids=["2D", "3D"])
+def test_every_clicked_voxel_ends_on_the_side_that_was_clicked(
+    interactive_of: ModelOf, dark: Volume, patch: tuple[int, ...], local: bool
+) -> None:
+    """Whatever the model says: this one always says the contrary."""
+    clicks = [*CLICKS, Click((2, 12, 12), True, 1), Click((2, 14, 12), False, 1)]
+    one, mask = session(interactive_of(Contrary, patch=patch), dark), empty()
+    for count in range(1, len(clicks) + 1):
+        mask = shown(mask, one.answer(clicks[:count], count, mask, local=local))
+        said = {click.voxel_zyx: click.inside for click in clicks[:count]}
+        assert {at: mask[at] == 1 for at in said} == said
+
+
+def test_a_click_takes_a_voxel_from_another_structure_only_where_it_says_inside(
+    interactive_of: ModelOf, dark: Volume
+) -> None:
+    model, start = interactive_of(Contrary, classes=BOTH), np.full(SHAPE, 7, np.uint8)
+    inside = shown(start, session(model, dark).answer([Click((2, 10, 10), True, 3)], 1, start))
+    assert inside[2, 10, 10] == 3
+    outside = shown(start, session(model, dark).answer([Click((2, 10, 10), False, 3)], 1, start))
+    assert outside[2, 10, 10] == 7
+
+
+@pytest.mark.parametrize("patch", [(16, 16), (6, 16, 16)], ids=["2D", "3D"])
+def test_clicks_on_a_right_mask_make_it_no_worse_than_noise(
+    interactive_of: ModelOf, volume_of: VolumeOf, patch: tuple[int, ...]
+) -> None:
+    """The model would fill half of the window; what agrees with the mask already opens no door for that."""
+    right = empty()
+    right[:, 10:20, 10:20] = 1
+    volume = volume_of(right * 100)
+    one = session(interactive_of(patch=patch), volume)
+    mask = shown(right, one.answer([Click((2, 15, 15), True, 1)], 1, right))
+    again = [
+        Click((2, 15, 15), True, 1),
+        Click((2, 12, 17), True, 1),
+        Click((2, 30, 30), False, 1),
+        Click((2, 15, 21), False, 1),
+    ]
+    after = shown(mask, one.answer(again, 2, mask))
+    np.testing.assert_array_equal(after, mask)
+    np.testing.assert_array_equal(mask, right)
+
+
+def test_what_a_first_click_cleared_far_away_is_taken_back_exactly(
+    interactive_of: ModelOf, volume_of: VolumeOf
+) -> None:
+    start = bones(90, 140).astype(np.uint8)
+    volume = volume_of(np.where(bones(20, 90, 140), 100, 0).astype(np.int16))
+    one = session(interactive_of(WhichOne, patch=(32, 64)), volume)
+    clicks = [Click((2, 20, 20), True, 1), Click((2, 20, 90), True, 1), Click((3, 20, 20), True, 1)]
+    history = [start]
+    for count in range(1, 4):
+        history.append(shown(history[-1], one.answer(clicks[:count], count, history[-1])))
+    assert not history[1][2, :, 60:].any()
+    mask = history[-1]
+    for count in (2, 0):
+        mask = shown(mask, one.answer(clicks[:count], 9, mask))
+        np.testing.assert_array_equal(mask, history[count])
+    at_once = shown(start, session(one.model, volume).answer(clicks, 1, start))
+    np.testing.assert_array_equal(at_once, history[-1])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -103,11 +103,36 @@ def test_other_structures_keep_their_voxels(two_discs: ClicksAlone) -> None:
     assert (mask[1] == 1).any()
 
 
-def test_outside_clicks_alone_change_nothing(two_discs: ClicksAlone) -> None:
+def test_outside_clicks_alone_change_nothing_but_their_own_voxels(two_discs: ClicksAlone) -> None:
     start = empty()
     start[1][LEFT] = 1
-    mask = on(start, two_discs.answer([Click((1, 30, 18), False, 1)], 1, start))
-    np.testing.assert_array_equal(mask, start)
+    mask = on(start, two_discs.answer([Click((1, 30, 18), False, 1), Click((1, 5, 5), False, 1)], 1, start))
+    assert np.argwhere(mask != start).tolist() == [[1, 30, 18]]
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_every_clicked_voxel_ends_on_the_side_that_was_clicked(two_discs: ClicksAlone, local: bool) -> None:
+    """Also where the walk says otherwise, another structure lies, or a neighbour was clicked to the contrary."""
+    start = empty()
+    start[1][RIGHT] = 2
+    clicks = [
+        *(Click((1, 30, 18), True, 1), Click((1, 30, 19), False, 1), Click((1, 30, 44), True, 1)),
+        *(Click((1, 31, 18), False, 1), Click((1, 30, 20), True, 1), Click((1, 5, 5), True, 1)),
+    ]
+    mask = start
+    for count in range(1, len(clicks) + 1):
+        mask = on(mask, two_discs.answer(clicks[:count], count, mask, local=local))
+        assert [mask[each.voxel_zyx] == 1 for each in clicks[:count]] == [each.inside for each in clicks[:count]]
+    assert mask[1, 30, 46] == 2
+    np.testing.assert_array_equal(on(mask, two_discs.answer([], 9, mask)), start)
+
+
+def test_a_click_on_a_right_mask_changes_nothing(two_discs: ClicksAlone) -> None:
+    start = empty()
+    start[1][LEFT] = 1
+    start[1, 10:14, 10:14] = 1
+    clicks = [Click((1, 30, 18), True, 1), Click((1, 36, 18), True, 1), Click((1, 50, 50), False, 1)]
+    np.testing.assert_array_equal(on(start, two_discs.answer(clicks, 1, start)), start)
 
 
 ROUND_LEFT = BoxPrompt((1, 20, 8), (1, 40, 28), 0, 1)

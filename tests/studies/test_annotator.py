@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_progseg.errors import UserError
 from napari_progseg.geometry import Geometry
 from napari_progseg.guidance.clicks import Click
+from napari_progseg.guidance.robot import worst_error
 from napari_progseg.inference.answer import Answer
-from napari_progseg.studies.annotator import Annotator, Labelled, painted, patient_dice, slices_of, worst_error
+from napari_progseg.studies.annotator import Annotator, Labelled, painted, patient_dice, slices_of
 from napari_progseg.volume import LabelClass, LabelMap, Volume
 
 BALL, BOX = LabelClass("ball", (1,)), LabelClass("box", (2, 3))
@@ -83,6 +84,22 @@ def test_without_jitter_it_clicks_the_innermost_voxel() -> None:
     assert desk.clicks == [Click((2, 5, 5), inside=True, label=1)]
 
 
+@pytest.mark.parametrize(("least", "clicks"), [(16, 1), (17, 0)])
+def test_errors_that_training_leaves_alone_get_no_click_but_a_stroke(least: int, clicks: int) -> None:
+    desk, truth, start = Desk(), truth_of(0, 8, 4, 0, 0), truth_of(0, 8, 0, 0, 0)
+    volume, annotator = Volume(np.zeros(SHAPE, np.int16), GEOMETRY), Annotator(accept=1, most_clicks=1)
+    reference, rng = LabelMap(truth, GEOMETRY), np.random.default_rng(0)
+    done = annotator.label(desk, 2, volume, reference, start, (BALL,), rng, least)
+    assert (done.clicks, done.strokes) == (clicks, 1)
+
+
+def test_the_largest_error_of_all_structures_is_clicked() -> None:
+    desk, truth = Desk(), truth_of(0, 3, 0, 0, 0)
+    truth[3, 2:9, 2:9] = 2
+    label(Annotator(most_clicks=1, jitter_mm=0), truth, desk, classes=(BALL, BOX))
+    assert desk.clicks == [Click((3, 5, 5), inside=True, label=2)]
+
+
 def test_surplus_is_clicked_outside() -> None:
     desk, truth, start = Desk(), truth_of(0, 8, 0, 0, 0), truth_of(0, 8, 0, 7, 0)
     label(Annotator(most_clicks=1, jitter_mm=0), truth, desk, start)
@@ -147,7 +164,9 @@ def test_a_click_misses_but_stays_in_the_image_and_says_what_is_true(
     dims: int, jitter: float, start: NDArray[np.uint8], inside: bool
 ) -> None:
     truth = truth_of(2, 6, 9, 3, 0)
-    aim = worst_error(start, truth, (BALL,), dims)
+    found = worst_error(start == 1, truth == 1, 1, dims)
+    assert found is not None
+    aim = found.click
     assert aim.inside is inside
     hits = set()
     for seed in range(20):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_progseg.errors import UserError
 from napari_progseg.project import Project
 from napari_progseg.studies import grid
 from napari_progseg.studies.grid import Cell, CellBegan, CellScored, GridEvent, RunBegan, run_grid, run_of
@@ -39,7 +40,7 @@ def test_all_groups_run_once_and_share_a_restoration_run(project: Project, cells
     assert list(rows) == [cell.key for cell in cells]
     for cell, row in zip(cells, rows.values(), strict=True):
         assert {score.case for score in row.scores} == set(cell.test)
-        assert row.measures == (("0", "1", "emptied") if "Inter" in row.group else ("0", "emptied"))
+        assert row.measures == (("0", "1", "emptied", "1 emptied") if "Inter" in row.group else ("0", "emptied"))
         assert [point.step for point in row.curve] == [1, 2, 3]
         assert (row.cost.steps, row.cost.voxels) == (3, 3 * 4 * 16 * 16)
         assert (row.start_cost is not None) == ("Pretrained" in row.group)
@@ -126,6 +127,16 @@ def test_a_trained_run_without_a_row_is_only_scored(project: Project, cells_of: 
     first, second = (next(iter(RowFile(tmp_path / name).read().values())) for name in ("out", "other"))
     assert first.scores == second.scores
     assert first.key == second.key
+
+
+def test_a_run_that_learned_from_its_test_cases_gets_no_row(
+    project: Project, cells_of: CellsOf, tmp_path: Path
+) -> None:
+    (cell,) = cells_of(patients=(1,))
+    leaking = replace(cell, test=(*cell.test, *cell.config.train))
+    with pytest.raises(UserError, match=f"trained on its test cases {cell.config.train[0]}; no row was written"):
+        done(project, (leaking,), tmp_path)
+    assert not RowFile(tmp_path).read()
 
 
 def test_a_cell_is_known_by_its_settings_cases_and_clicks(cells_of: CellsOf) -> None:

@@ -138,6 +138,30 @@ def test_differences_are_read_by_their_intervals(
     assert found["SegInter, no click - Seg", "1"][5] == "no difference shown"
 
 
+def test_a_click_is_compared_with_the_control_on_equal_terms_where_rows_hold_it(
+    rows: list[Row], setting_of: Callable[..., Setting], tmp_path: Path
+) -> None:
+    fair = "SegInter, 1 click, emptied - Seg, emptied"
+    write_limited_data(tmp_path / "old", setting_of(), rows)
+    assert fair not in {line[0] for line in tables_of(tmp_path / "old")["differences"]}
+    told = [
+        row.model_copy(
+            update={
+                "scores": tuple(
+                    each.model_copy(update={"emptied_after": {1: {"ball": (each.clicks[1]["ball"] or 0) + 0.03}}})
+                    for each in row.scores
+                )
+            }
+        )
+        if "Inter" in row.group
+        else row
+        for row in rows
+    ]
+    write_limited_data(tmp_path / "new", setting_of(), told)
+    found = {(line[0], line[1]): line for line in tables_of(tmp_path / "new")["differences"][1:]}
+    assert found[fair, "1"][2] == "+0.110"
+
+
 @pytest.mark.parametrize(("patients", "seeds", "why"), [(12, 3, "12 patients"), (40, 2, "2 seeds")])
 def test_few_patients_or_seeds_are_described_and_not_judged(
     rows: list[Row], setting_of: Callable[..., Setting], tmp_path: Path, patients: int, seeds: int, why: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -66,7 +66,14 @@ def evaluate(
     images: Annotated[Path | None, typer.Option(help="Folder of scans, instead of --cases.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of their reference labels.")] = None,
     clicks: Annotated[str, typer.Option(help="Numbers of simulated clicks, for interactive models.")] = "0,1,3,5",
-    seed: Annotated[int, typer.Option(help="Draws the test cases where --cases is a number.")] = 0,
+    clicks_per: Annotated[
+        Literal["slice", "volume"] | None,
+        typer.Option(help="What clicks are counted in: slice (2D models, if not said) or volume (3D models)."),
+    ] = None,
+    jitter: Annotated[float, typer.Option(min=0, help="How far clicks may lie off the place they aim at, mm.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Draws the test cases where --cases is a number, and how far clicks lie off.")
+    ] = 0,
     device: Device = "auto",
 ) -> None:
     """Measure the Dice of a run's best model; cases it was trained or validated on stay out of the mean."""
@@ -81,7 +88,10 @@ def evaluate(
     counts = _counts(clicks)
     chosen = chosen_cases(folder, cases, images, labels, seed)
     with fraction_bar() as progress:
-        report = evaluate_run(folder, chosen, clicks=counts, device=device, progress=progress).to_json()
+        found = evaluate_run(
+            folder, chosen, clicks=counts, device=device, per=clicks_per, jitter_mm=jitter, seed=seed, progress=progress
+        )
+    report = found.to_json()
     if cases == _HELD_OUT:
         keep(folder, report)
     if json is not None:
@@ -141,6 +151,8 @@ def _tell(report: dict[str, Any]) -> None:
     typer.echo(table(("case", "Dice"), rows))
     if report["left_out"]:
         typer.echo(f"left out, since the model was trained or validated on them: {', '.join(report['left_out'])}")
-    for count, value in report["clicks"].items() if set(report["clicks"]) != {"0"} else ():
-        typer.echo(f"mean Dice with {count} clicks a {report['clicks_are_given_per']}: {dice(value)}")
+    if set(report["clicks"]) != {"0"}:
+        emptied = report["object_free_slices_emptied"]
+        found = [(count, dice(value), dice(emptied[count])) for count, value in report["clicks"].items()]
+        typer.echo(table((f"clicks a {report['clicks_are_given_per']}", "mean Dice", "other slices emptied"), found))
     typer.echo(f"mean Dice {dice(report['mean_dice'])} over {len(report['cases'])} cases")

@@ -65,4 +65,6 @@ def _labelled(event: PatientLabelled) -> str:
 
 
 def _measure(measure: str) -> str:
-    return {"0": "", "emptied": "emptied "}.get(measure, f"after {measure} click ")
+    count, _, control = measure.partition(" ")
+    named = {"0": "", "emptied": "emptied "}.get(measure, f"after {count} click ")
+    return f"{named}{control} " if control else named

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import UserError
+from .persons import cut, person_of, together, without
 
 Choice = int | Sequence[str] | None
 
@@ -56,27 +57,37 @@ def draw(pool: Iterable[str], n: int, seed: int) -> tuple[str, ...]:
 
 
 def make_split(ids: Iterable[str], seed: int) -> Split:
-    """Split completed cases.
+    """Split completed cases by person, see `persons`.
 
-    Fewer than 3 all train; of 3 or 4 one validates; from 5 on a fifth tests and a tenth validates (at least one each).
+    Fewer than 3 all train; of 3 or 4 one validates; from 5 on a fifth tests and a tenth validates (at least one each),
+    and somewhat more where that would part the cases of a person.
     """
-    order = permutation(ids, seed)
-    test, validation = _sizes(len(order))
-    return Split(order[test + validation :], order[test : test + validation], order[:test])
+    order = together(permutation(ids, seed))
+    tests, validates = _sizes(len(order))
+    test = order[: cut(order, tests)]
+    order = order[len(test) :]
+    validation = order[: cut(order, validates)]
+    return Split(order[len(validation) :], validation, test)
 
 
 def extend_split(split: Split, ids: Iterable[str], seed: int) -> Split:
     """Add cases that were completed later; no member changes its part.
 
-    They join the training pool, except that a validation or test part that is still empty is filled first, once there
-    are cases enough for it.
+    A case of a person who is in a part joins that part. The others join the training pool, except that a validation or
+    test part that is still empty is filled first, once there are cases enough for it.
     """
-    new = permutation(set(ids) - set(split.ids), seed)
-    n_test, n_validation = _sizes(len(split.ids) + len(new))
-    test = () if split.test else new[:n_test]
+    added = permutation(set(ids) - set(split.ids), seed)
+    new = together(without(added, split.ids))
+    n_test, n_validation = _sizes(len(split.ids) + len(added))
+    test = () if split.test else new[: _part(new, n_test, split)]
     new = new[len(test) :]
-    validation = () if split.validation else new[:n_validation]
-    return Split(split.train + new[len(validation) :], split.validation + validation, split.test + test)
+    validation = () if split.validation else new[: _part(new, n_validation, split)]
+    joined = _joined(added, split)
+    return Split(
+        split.train + joined.train + new[len(validation) :],
+        split.validation + joined.validation + validation,
+        split.test + joined.test + test,
+    )
 
 
 def choose(split: Split, train: Choice, validation: Choice, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -104,12 +115,12 @@ def choose(split: Split, train: Choice, validation: Choice, seed: int) -> tuple[
     asked = _explicit(validation, split)
     train_ids = _explicit(train, split)
     if train_ids is None:
-        pool = [case for case in split.train if case not in (asked or ())]
+        pool = without(split.train, asked or ())
         train_ids = _drawn(pool, len(pool) if train is None else train, seed, "training", split)
     if not train_ids:
         raise UserError("no case is left to train on; nothing was started; name at least one training case")
     if asked is None:
-        pool = [case for case in split.validation if case not in train_ids]
+        pool = without(split.validation, train_ids)
         default = min(len(pool), max(1, min(5, len(train_ids))))
         asked = _drawn(pool, default if validation is None else validation, seed, "validation", split)
     if shared := sorted(set(train_ids) & set(asked)):
@@ -126,6 +137,18 @@ def selection(text: str, known: Collection[str]) -> int | tuple[str, ...]:
     if len(parts) == 1 and parts[0] not in known and parts[0].isdecimal():
         return int(parts[0])
     return parts
+
+
+def _part(order: Sequence[str], size: int, split: Split) -> int:
+    """Return where to end a new part; it may hold all new cases where others train already."""
+    return len(order) if split.train and 0 < len(order) <= size else cut(order, size)
+
+
+def _joined(added: Sequence[str], split: Split) -> Split:
+    """Return the added cases of persons who are in a split, in their parts."""
+    part_of = {person_of(case): part for part in ("train", "validation", "test") for case in getattr(split, part)}
+    parts = ("train", "validation", "test")
+    return Split(*(tuple(case for case in added if part_of.get(person_of(case)) == part) for part in parts))
 
 
 def _sizes(n: int) -> tuple[int, int]:

@@ -102,7 +102,8 @@ class Annotate(QStackedWidget):
         self.maps.toggled.connect(self._maps_toggled)
         self.local = QCheckBox("Correct only what is clicked")
         self.local.setToolTip(
-            "A click on an error changes the piece of the mask it lies in; untick to let it renew all around it"
+            "After the first click of a structure each one changes only the piece of the mask that it points at; "
+            "untick to let every click renew all around it"
         )
         self.local.toggled.connect(self._local_toggled)
         self.sigma = QLabel()

@@ -159,7 +159,8 @@ class Answerer(QObject):
         case = request.case
         kept, base = self._session, request.shown.base
         if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base is not base:
-            session = engine.session_without_model() if model is None else engine.make_session(model)
+            started = request.shown.started
+            session = engine.session_without_model() if model is None else engine.make_session(model, own_mask=started)
             session.set_image(case.volume)
             kept = self._session = _Session(model, session, case.volume, base)
         answer = kept.session.answer(request.prompts, request.revision, case.predicted, local=case.tools.local)

@@ -42,11 +42,11 @@ def load_trained(run_dir: Path) -> Any:
     return load(run_dir)
 
 
-def make_session(model: Any) -> Any:
-    """Build the session that answers clicks."""
+def make_session(model: Any, *, own_mask: bool) -> Any:
+    """Build the session that answers clicks, on a mask of the user's or of a model's."""
     from ..inference.session import InteractiveSession
 
-    return InteractiveSession(model)
+    return InteractiveSession(model, own_mask=own_mask)
 
 
 def session_without_model() -> Any:

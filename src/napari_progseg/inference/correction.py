@@ -1,14 +1,32 @@
-"""How far a click reaches into a mask."""
+"""What a click takes over from an answer: a whole window at first, then the pieces that it hits, always its voxel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..guidance.boxes import BoxPrompt, Prompt
+from ..guidance.clicks import Click
+
 Labels = NDArray[np.unsignedinteger]
+
+
+def renewed(before: Labels, answer: Labels, value: int) -> Labels:
+    """Take over all that an answer says of one structure; the borders between others stay.
+
+    Parameters
+    ----------
+    before, answer : ndarray of label values, (Z, Y, X)
+        A window of the mask as it stands, and what the model now says of it.
+    value : int
+        Label value of the structure.
+    """
+    about = (before == value) | (answer == value)
+    result: Labels = np.where(about, answer, before)
+    return result
 
 
 def corrected(
@@ -16,8 +34,9 @@ def corrected(
 ) -> Labels:
     """Take over from an answer what a click was about.
 
-    A click that contradicts the mask changes only the connected pieces of the difference within its reach. One that the
-    mask agrees with already points at no error, so the whole answer stands.
+    A click that contradicts the mask takes over connected pieces of the difference, those within its reach: an inside
+    click what they add to its structure, an outside click what they take away. One that the mask agrees with points at
+    no error and changes nothing.
 
     Parameters
     ----------
@@ -37,10 +56,66 @@ def corrected(
     ndarray of label values, (Z, Y, X)
         The mask of the window after the click.
     """
-    if (before[tuple(at)] == value) == inside:
-        return answer
-    pieces, _ = ndimage.label(before != answer, np.ones((3,) * before.ndim))
+    was, is_now = before == value, answer == value
+    if was[tuple(at)] == inside:
+        return before
+    pieces, _ = ndimage.label(is_now & ~was if inside else was & ~is_now, np.ones((3,) * before.ndim))
     near = tuple(slice(max(0, round(c - r)), round(c + r) + 1) for c, r in zip(at, reach, strict=True))
     clicked = np.setdiff1d(pieces[near], 0)
     kept: Labels = np.where(np.isin(pieces, clicked), answer, before)
     return kept
+
+
+def untouched(
+    labels: Labels, value: int, steps: Iterable[Prompt], corner_zyx: Sequence[int] = (0, 0, 0)
+) -> NDArray[np.bool_]:
+    """Mark the connected pieces of a structure in which no inside click lies.
+
+    Parameters
+    ----------
+    labels : ndarray of label values, (Z, Y, X)
+        A mask, or a window of it.
+    value : int
+        Label value of the structure.
+    steps : iterable of Click or BoxPrompt
+        What was clicked.
+    corner_zyx : sequence of int
+        Voxel of the image at which the window begins.
+    """
+    pieces, _ = ndimage.label(labels == value, np.ones((3,) * labels.ndim))
+    said = [step for step in steps if isinstance(step, Click) and step.inside and step.label == value]
+    places = (_place(click, labels.shape, corner_zyx) for click in said)
+    return ~np.isin(pieces, [0, *(pieces[at] for at in places if at is not None)])
+
+
+def obey(labels: Labels, steps: Sequence[Prompt], corner_zyx: Sequence[int] = (0, 0, 0)) -> None:
+    """Put, in place, every clicked voxel on the side that was clicked, whatever the answers were.
+
+    A voxel of another structure is taken where a click says inside. A click that a later box contradicts has no say.
+
+    Parameters
+    ----------
+    labels : ndarray of label values, (Z, Y, X)
+        A mask, or a window of it.
+    steps : sequence of Click or BoxPrompt
+        Oldest first; the latest word on a voxel counts.
+    corner_zyx : sequence of int
+        Voxel of the image at which the window begins.
+    """
+    for number, click in enumerate(steps):
+        if not isinstance(click, Click):
+            continue
+        at = _place(click, labels.shape, corner_zyx)
+        refused = any(isinstance(later, BoxPrompt) and later.refuses(click) for later in steps[number + 1 :])
+        if at is None or refused:
+            continue
+        if click.inside:
+            labels[at] = click.label
+        elif labels[at] == click.label:
+            labels[at] = 0
+
+
+def _place(click: Click, shape: Sequence[int], corner_zyx: Sequence[int]) -> tuple[int, ...] | None:
+    """Return a click's voxel in a window; None where it lies outside."""
+    at = tuple(c - first for c, first in zip(click.voxel_zyx, corner_zyx, strict=True))
+    return at if all(0 <= c < size for c, size in zip(at, shape, strict=True)) else None

@@ -77,11 +77,11 @@ def predict_with_clicks(
     Parameters
     ----------
     clicks : sequence of Click
-        Oldest first. Each changes a window of one training patch around it.
+        Oldest first; what each changes, see `InteractiveSession`.
     start : LabelMap or None
-        Mask that the clicks correct, in place of what the model says without clicks: it stands outside the windows of
-        the clicks, and inside it is the model's previous mask. Without clicks it is returned as it is, since models
-        learn to look at a previous mask beside clicks only.
+        Mask that the clicks correct, in place of what the model says without clicks: it stands save for what the clicks
+        are about, and is the model's previous mask there. Without clicks it is returned as it is, since models learn to
+        look at a previous mask beside clicks only.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def predict_with_clicks(
     before = predict_volume(model, volume) if start is None else start_from(model, start, volume.geometry)
     if not clicks:
         return before
-    session = InteractiveSession(model)
+    session = InteractiveSession(model, own_mask=start is not None)
     session.set_image(volume)
     labels = before.labels.copy()
     for region, patch in session.answer(clicks, revision=1, current=before.labels).patches:

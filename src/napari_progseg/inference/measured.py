@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..data.persons import without
 from ..errors import UserError
 from ..lineage import seen_cases
 from ..project import Project
@@ -16,7 +17,7 @@ _FIELDS = {"clicks", "cases", "clicks_are_given_per"}
 
 
 def held_out(project: Project, run_dir: Path) -> tuple[str, ...]:
-    """Return the completed cases that neither a run nor those it started from have learned from or were checked on.
+    """Return the completed cases of persons whom neither a run nor those it started from have learned from or checked.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def held_out(project: Project, run_dir: Path) -> tuple[str, ...]:
         If there is none.
     """
     seen = seen_cases(run_dir)
-    cases = tuple(case.id for case in project.completed if case.id not in seen)
+    cases = without((case.id for case in project.completed), seen)
     if not cases:
         raise UserError(
             f"{run_dir.name} has learned from or was checked on every completed case; nothing was measured; "

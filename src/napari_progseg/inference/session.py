@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,21 +18,23 @@ from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
 from ..volume import Volume
 from .answer import Answer
-from .correction import corrected
+from .correction import corrected, obey, renewed, untouched
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
 from .unsure import doubtful
+from .windows import Start, around, common_part, inner, overlap, tiles
 
 Labels = NDArray[np.unsignedinteger]
+# of the windows that hold other pieces of a structure so many are looked at again, the nearest ones
+_MOST_OTHERS = 12
 
 
 @dataclass(frozen=True, eq=False)
 class _Applied:
-    """A click that was answered, or a box that was applied, with what was there before."""
+    """A click that was answered, or a box that was applied, and what was there before, in the order of change."""
 
     step: Prompt
-    region: Box
-    before: Labels
+    before: list[tuple[Box, Labels]]
 
 
 @dataclass(eq=False)
@@ -49,20 +51,25 @@ class _Image:
 class InteractiveSession:
     """Answers clicks on one image.
 
-    A click changes only a window of one training patch around it, and there only what it is about, see `corrected`;
-    the rest of the mask stays as it was. A box empties its plane around it and is a click in its middle. What an
+    The first inside click of a structure, in its slice (2D) or in the volume (3D), renews all that the model says of
+    that structure: in a window of one training patch around the click, and then in the windows that hold pieces of it
+    which nobody has clicked on, in the whole slice or, in 3D, within one more patch on each side. Every other click
+    changes only its window, and there only what it is about, see `corrected`. Whatever the model answers, a clicked
+    voxel ends on the side that was clicked. A box empties its plane around it and is a click in its middle. What an
     earlier call answered and is still there is not computed again, and what is gone is taken back exactly.
 
     Parameters
     ----------
     model : TrainedModel
         An interactive model.
+    own_mask : bool
+        The mask that clicks begin with is the user's and no model's: also a first click only corrects it.
     """
 
-    def __init__(self, model: TrainedModel) -> None:
+    def __init__(self, model: TrainedModel, *, own_mask: bool = False) -> None:
         if model.plan.task != "interactive":
             raise ValueError(f"{model.name} takes no clicks")
-        self.model = model
+        self.model, self._own_mask = model, own_mask
         self._image: _Image | None = None
 
     def set_image(self, volume: Volume) -> None:
@@ -104,9 +111,9 @@ class InteractiveSession:
         image = self._in_hand
         steps = steps_of(clicks)
         kept = _common(image.applied, steps)
-        touched = [undone.region for undone in self._take_back(image, kept)]
+        touched = self._take_back(image, kept)
         if current is not None:
-            self._start_from(image, steps[kept:], current)
+            self._start_from(image, [self._reach(steps, number) for number in range(kept, len(steps))], current)
         for group in _rounds(range(kept, len(steps)), steps, self.model.plan):
             first = steps[group[0]]
             if isinstance(first, BoxPrompt):
@@ -119,16 +126,15 @@ class InteractiveSession:
         doubts, image.doubts = tuple(image.doubts), []
         return Answer(revision, patches, time.perf_counter() - began, doubts)
 
-    def _start_from(self, image: _Image, new: Sequence[Prompt], current: Labels) -> None:
+    def _start_from(self, image: _Image, regions: list[Box], current: Labels) -> None:
         """Take over the mask as it stands below new clicks and boxes, save where a click was ever answered."""
-        for step in new:
-            window = self._region(step)
-            fresh = np.ones(image.labels[window].shape, bool)
+        for region in regions:
+            fresh = np.ones(image.labels[region].shape, bool)
             for box in image.known.values():
-                if _overlap(window, box):
-                    fresh[_inside(box, window)] = False
-            image.labels[window][fresh] = current[window][fresh]
-        image.known |= _distinct([self._region(step) for step in new])
+                if overlap(region, box):
+                    fresh[inner(box, region)] = False
+            image.labels[region][fresh] = current[region][fresh]
+        image.known |= _distinct(regions)
 
     @property
     def _in_hand(self) -> _Image:
@@ -136,59 +142,132 @@ class InteractiveSession:
             raise RuntimeError("set_image comes before the first click")
         return self._image
 
-    def _take_back(self, image: _Image, kept: int) -> list[_Applied]:
+    def _take_back(self, image: _Image, kept: int) -> list[Box]:
         undone = []
         while len(image.applied) > kept:
-            last = image.applied.pop()
-            image.labels[last.region] = last.before
-            undone.append(last)
+            for region, before in reversed(image.applied.pop().before):
+                image.labels[region] = before
+                undone.append(region)
         return undone
 
     def _apply(self, image: _Image, group: list[int], steps: Sequence[Prompt], *, local: bool) -> list[Box]:
-        """Answer clicks (by number) whose windows do not touch, in one batch."""
-        clicks = [step for number in group if isinstance(step := steps[number], Click)]
-        starts = [self._window(click)[0] for click in clicks]
-        values = self._probabilities(image, group, starts, steps)
+        """Answer clicks (by number) whose windows do not touch, in one batch; then what else the first ones are about.
+
+        Returns
+        -------
+        list of Box
+            Regions of the image that were answered.
+        """
+        windows = [(number, self._window(_click(steps, number).voxel_zyx)[0]) for number in group]
         regions = []
-        for number, click, start, value in zip(group, clicks, starts, values, strict=True):
-            region, back = image.prepared.back(value, start)
-            before = image.labels[region].copy()
-            image.applied.append(_Applied(click, region, before))
-            image.doubts.append((region, doubtful(back)))
-            answer = to_labels(back, self.model.classes)
-            confine(answer, boxes_in(steps[:number]), [part.start for part in region])
-            image.labels[region] = self._local(before, answer, click, region) if local else answer
+        for (number, _), (region, answer) in zip(windows, self._answers(image, windows, steps), strict=True):
+            click, before = _click(steps, number), image.labels[region].copy()
+            if not local:
+                after = answer
+            elif self._is_first(steps, number):
+                after = renewed(before, answer, click.label)
+            else:
+                after = self._corrected(before, answer, click, region)
+            image.applied.append(_Applied(click, []))
+            self._put(image, image.applied[-1], region, after, steps[: number + 1])
             regions.append(region)
+        for place, (number, region) in enumerate(
+            zip(group, regions.copy(), strict=True), len(image.applied) - len(group)
+        ):
+            if self._is_first(steps, number):
+                regions += self._renew_others(image, image.applied[place], region, number, steps)
         image.known |= _distinct(regions)
         return regions
 
+    def _renew_others(
+        self, image: _Image, applied: _Applied, window: Box, number: int, steps: Sequence[Prompt]
+    ) -> list[Box]:
+        """Ask again about the pieces of a first click's structure that nobody has clicked on and its window cut off."""
+        click, reach = _click(steps, number), self._reach(steps, number)
+        corner = np.array([part.start for part in reach])
+        loose = untouched(image.labels[reach], click.label, steps[: number + 1], corner.tolist())
+        loose[inner(window, reach)] = False
+        size = [part.stop - part.start for part in window]
+        centres = sorted(tiles(loose, size), key=lambda centre: np.sum((centre + corner - click.voxel_zyx) ** 2))
+        windows = [(number, self._window(centre + corner)[0]) for centre in centres[:_MOST_OTHERS]]
+        regions = []
+        for region, answer in self._answers(image, windows, steps):
+            part = common_part(region, reach)
+            open_here = loose[inner(part, reach)]
+            after = np.where(open_here, answer[inner(part, region)], image.labels[part])
+            self._put(image, applied, part, after, steps[: number + 1])
+            open_here[...] = False
+            regions.append(part)
+        return regions
+
+    def _answers(
+        self, image: _Image, windows: Sequence[tuple[int, Start]], steps: Sequence[Prompt]
+    ) -> Iterator[tuple[Box, Labels]]:
+        """Yield the regions of windows, each with the number of the newest click that it hears, and their labels."""
+        together = self.model.plan.batch
+        for first in range(0, len(windows), together):
+            some = windows[first : first + together]
+            for (number, start), value in zip(some, self._probabilities(image, some, steps), strict=True):
+                region, back = image.prepared.back(value, start)
+                image.doubts.append((region, doubtful(back)))
+                answer = to_labels(back, self.model.classes)
+                confine(answer, boxes_in(steps[:number]), [part.start for part in region])
+                yield region, answer
+
+    def _put(self, image: _Image, applied: _Applied, region: Box, after: Labels, steps: Sequence[Prompt]) -> None:
+        """Write what a step changes, and remember what was there."""
+        applied.before.append((region, image.labels[region].copy()))
+        image.labels[region] = after
+        obey(image.labels[region], steps, [part.start for part in region])
+
     def _confine(self, image: _Image, box: BoxPrompt) -> Box:
         """Empty the plane of a box around it."""
-        region = self._region(box)
-        image.applied.append(_Applied(box, region, image.labels[region].copy()))
+        region = self._plane(box)
+        image.applied.append(_Applied(box, [(region, image.labels[region].copy())]))
         confine(image.labels, [box])
         image.known |= _distinct([region])
         return region
 
-    def _local(self, before: Labels, answer: Labels, click: Click, region: Box) -> Labels:
+    def _corrected(self, before: Labels, answer: Labels, click: Click, region: Box) -> Labels:
         ratio, dims = self._in_hand.prepared.ratio, self.model.plan.dims
         wide = [self.model.plan.sigma_voxels[axis - 3] * ratio[axis] for axis in range(3 - dims, 3)]
         reach = [*([0.0] * (3 - dims)), *wide]
         at = [int(c) - part.start for c, part in zip(click.voxel_zyx, region, strict=True)]
         return corrected(before, answer, at, inside=click.inside, value=click.label, reach=reach)
 
-    def _region(self, step: Prompt) -> Box:
-        """Return the region of the image that a step may change: a click's window, a box's whole plane."""
-        if isinstance(step, Click):
-            return self._window(step)[1]
+    def _is_first(self, steps: Sequence[Prompt], number: int) -> bool:
+        """Whether a step is the first inside click of its structure, in its slice (2D) or in the volume (3D).
+
+        On the user's own mask none is.
+        """
+        click = steps[number]
+        if self._own_mask or not isinstance(click, Click) or not click.inside:
+            return False
+        earlier = [step for step in steps[:number] if isinstance(step, Click) and _says_inside(step, click.label)]
+        return not any(self.model.plan.dims == 3 or step.voxel_zyx[0] == click.voxel_zyx[0] for step in earlier)
+
+    def _reach(self, steps: Sequence[Prompt], number: int) -> Box:
+        """Return the region of the image that a step may change."""
+        step = steps[number]
+        if isinstance(step, BoxPrompt):
+            return self._plane(step)
+        window = self._window(step.voxel_zyx)[1]
+        if not self._is_first(steps, number):
+            return window
+        shape = self._in_hand.labels.shape
+        if self.model.plan.dims == 2:
+            return window[0], slice(0, shape[1]), slice(0, shape[2])
+        return around(window, shape)
+
+    def _plane(self, box: BoxPrompt) -> Box:
         plane = [slice(0, size) for size in self._in_hand.labels.shape]
-        plane[step.axis] = slice(step.plane, step.plane + 1)
+        plane[box.axis] = slice(box.plane, box.plane + 1)
         return tuple(plane)  # type: ignore[return-value]
 
-    def _window(self, click: Click) -> tuple[tuple[int, int, int], Box]:
-        """Return the start of a click's window on the network's grid, and the image's region below it."""
+    def _window(self, voxel_zyx: Sequence[float]) -> tuple[Start, Box]:
+        """Return the start of the window around a voxel on the network's grid, and the image's region below it."""
         prepared, patch = self._in_hand.prepared, self.model.plan.patch_zyx
-        centre = np.rint(prepared.to_voxels(np.array([click.voxel_zyx], dtype=float))[0]).astype(int)
+        centre = np.rint(prepared.to_voxels(np.array([voxel_zyx], dtype=float))[0]).astype(int)
         start = tuple(
             (m - p) // 2 if m <= p else int(np.clip(c - p // 2, 0, m - p))
             for c, p, m in zip(centre, patch, prepared.shape, strict=True)
@@ -197,28 +276,26 @@ class InteractiveSession:
         return start, region  # type: ignore[return-value]
 
     def _probabilities(
-        self, image: _Image, group: list[int], starts: list[tuple[int, int, int]], steps: Sequence[Prompt]
+        self, image: _Image, windows: Sequence[tuple[int, Start]], steps: Sequence[Prompt]
     ) -> NDArray[np.float32]:
-        """Return class probabilities (len(group), classes, z, y, x) of the windows.
+        """Return class probabilities (len(windows), classes, z, y, x).
 
         The channel of each class is read from a pass that saw that class's clicks and previous mask.
         """
         plan = self.model.plan
         inputs = []
-        for number, start in zip(group, starts, strict=True):
+        for number, start in windows:
             pixels = torch.from_numpy(image.prepared.box(start, plan.patch_zyx))
             for each in plan.classes:
                 clicks = [step for step in steps[: number + 1] if isinstance(step, Click)]
                 said = [click for click in clicks if click.label == each.value]
                 inputs.append(self._input(image, pixels, start, said, each.value))
         out = self.model.probabilities(torch.stack(inputs))
-        out = out.view(len(group), len(plan.classes), len(plan.classes), *plan.patch)
+        out = out.view(len(windows), len(plan.classes), len(plan.classes), *plan.patch)
         own = torch.diagonal(out, dim1=1, dim2=2).movedim(-1, 1)
-        return own.reshape(len(group), len(plan.classes), *plan.patch_zyx).contiguous().numpy()
+        return own.reshape(len(windows), len(plan.classes), *plan.patch_zyx).contiguous().numpy()
 
-    def _input(
-        self, image: _Image, pixels: Tensor, start: tuple[int, int, int], clicks: list[Click], value: int
-    ) -> Tensor:
+    def _input(self, image: _Image, pixels: Tensor, start: Start, clicks: list[Click], value: int) -> Tensor:
         plan = self.model.plan
         tensor = _click_tensor(clicks, image.prepared, start, plan)
         maps = click_maps(tensor, plan.patch, plan.sigma_voxels, plan.clicks.combine)
@@ -231,7 +308,7 @@ class InteractiveSession:
             0
         ]
 
-    def _previous(self, image: _Image, start: tuple[int, int, int], value: int) -> Tensor:
+    def _previous(self, image: _Image, start: Start, value: int) -> Tensor:
         """Return the present mask of a class in a window, nearest on the network's grid."""
         prepared, patch = image.prepared, self.model.plan.patch_zyx
         out = np.zeros(patch, bool)
@@ -246,7 +323,7 @@ class InteractiveSession:
         return torch.from_numpy(out)
 
 
-def _click_tensor(clicks: list[Click], prepared: Prepared, start: tuple[int, int, int], plan: Plan) -> ClickTensor:
+def _click_tensor(clicks: list[Click], prepared: Prepared, start: Start, plan: Plan) -> ClickTensor:
     if not clicks:
         return ClickTensor.empty(1, plan.dims)
     where = prepared.to_voxels(np.array([click.voxel_zyx for click in clicks], dtype=float)) - np.array(start)
@@ -283,14 +360,14 @@ def _rounds(numbers: range, steps: Sequence[Prompt], plan: Plan) -> list[list[in
     return groups
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+def _click(steps: Sequence[Prompt], number: int) -> Click:
+    step = steps[number]
+    assert isinstance(step, Click), "boxes are applied one by one"
+    return step
 
 
-def _inside(box: Box, window: Box) -> Box:
-    """Return a box in the coordinates of a window that it overlaps."""
-    z, y, x = (slice(max(b.start - w.start, 0), b.stop - w.start) for b, w in zip(box, window, strict=True))
-    return z, y, x
+def _says_inside(click: Click, label: int) -> bool:
+    return click.inside and click.label == label
 
 
 def _distinct(regions: list[Box]) -> dict[tuple[tuple[int, int], ...], Box]:

@@ -15,7 +15,7 @@ from ..guidance.clicks import Click
 from ..guidance.first_mask import SEED, first_mask
 from ..volume import Volume
 from .answer import Answer
-from .correction import corrected
+from .correction import corrected, obey
 
 Labels = NDArray[np.unsignedinteger]
 
@@ -35,7 +35,8 @@ class _Slice:
 class ClicksAlone:
     """Answers the clicks on one image from its intensities, slice by slice, see `guidance.first_mask`.
 
-    A click on an error changes only the piece it lies in, unless asked otherwise; other structures keep their voxels.
+    A click on an error changes only the piece it lies in, and one that the mask agrees with nothing, unless asked
+    otherwise; other structures keep their voxels. Whatever is found, a clicked voxel ends on the side that was clicked.
     """
 
     def __init__(self) -> None:
@@ -105,6 +106,11 @@ class ClicksAlone:
         return np.zeros(self._image(z).shape, np.uint16) if current is None else current[z].copy()
 
     def _after(self, z: int, before: Labels, steps: Sequence[Prompt], *, local: bool) -> Labels:
+        labels = self._found(z, before, steps, local=local)
+        obey(labels[None], steps, (z, 0, 0))
+        return labels
+
+    def _found(self, z: int, before: Labels, steps: Sequence[Prompt], *, local: bool) -> Labels:
         newest, boxes = steps[-1], boxes_in(steps)
         labels = before.copy()
         if isinstance(newest, BoxPrompt):
@@ -113,7 +119,7 @@ class ClicksAlone:
         clicks = [step for step in steps if isinstance(step, Click) and step.label == newest.label]
         found = first_mask(self._image(z), clicks, _window_of(boxes, newest.label))
         if found is None:
-            return before
+            return labels
         window = labels[found.region]
         free = (window == 0) | (window == newest.label)
         window[free] = np.where(found.mask, newest.label, 0)[free]
@@ -122,7 +128,7 @@ class ClicksAlone:
             return labels
         reach = (SEED, SEED)
         at = newest.voxel_zyx[1:]
-        return corrected(before, labels, at, inside=newest.inside, value=newest.label, reach=reach)
+        return corrected(before, labels, at, inside=newest.inside, value=newest.label, reach=reach).copy()
 
     def _image(self, z: int) -> NDArray[np.generic]:
         if self._volume is None:

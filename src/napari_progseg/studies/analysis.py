@@ -131,14 +131,18 @@ def by_place(rows: Iterable[Row]) -> dict[tuple[str, int, int], Row]:
 
 
 def scores_of(rows: Rows, scores: Sequence[Score], patients: int) -> NDArray[np.float64] | None:
-    """Return Dice (K, S, C) of the seeds that have a row for every score, NaN for n/a; None without such a seed."""
-    groups = {score.group for score in scores}
-    seeds = sorted({seed for _, _, seed in rows if all((group, patients, seed) in rows for group in groups)})
+    """Return Dice (K, S, C) of the seeds whose rows hold every score, NaN for n/a; None without such a seed."""
+    seeds = sorted({seed for _, _, seed in rows if all(_has(rows, score, patients, seed) for score in scores)})
     if not seeds:
         return None
     cases = sorted({each.case for seed in seeds for each in rows[scores[0].group, patients, seed].scores})
     table = [[_line(rows[score.group, patients, seed], score.measure, cases) for seed in seeds] for score in scores]
     return np.array(table, dtype=np.float64)
+
+
+def _has(rows: Rows, score: Score, patients: int, seed: int) -> bool:
+    row = rows.get((score.group, patients, seed))
+    return row is not None and score.measure in row.measures
 
 
 def _line(row: Row, measure: str, cases: Sequence[str]) -> list[float]:

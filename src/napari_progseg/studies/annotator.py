@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..evaluation.metrics import dice, mean_of
 from ..guidance.clicks import Click
-from ..guidance.simulate import innermost_points, largest_error
+from ..guidance.robot import missed, worst_error
 from ..inference.answer import Answer
 from ..volume import LabelClass, LabelMap, Volume
 
 Labels = NDArray[np.unsignedinteger[Any]]
-_TRIES = 20
 # a prediction below this Dice is not taken over, which in the dock costs nothing
 _USEFUL = 0.5
 
@@ -88,12 +86,14 @@ class Annotator:
         start: Labels,
         classes: Sequence[LabelClass],
         rng: np.random.Generator,
+        smallest: int = 1,
     ) -> Labelled:
         """Label a patient: click on the largest error until the mask is good enough, then paint.
 
         A click aims at the innermost point of the largest erroneous region (limited-data paper, section 2.3) and misses
-        it by a Gaussian, never so far that what it says is wrong. What is still not good enough after the last click
-        is painted slice by slice, the most wrong one first, exactly as the reference is.
+        it by a Gaussian, never so far that what it says is wrong. What is still not good enough after the last click,
+        or where only smaller errors are left, is painted slice by slice, the most wrong one first, exactly as the
+        reference is.
 
         Parameters
         ----------
@@ -107,6 +107,8 @@ class Annotator:
             What is predicted; the mask to begin with, unless its Dice is below 0.5: then it begins empty.
         rng : numpy.random.Generator
             Draws by how much clicks miss.
+        smallest : int
+            Errors of fewer voxels get no click, as in the training of the model that answers.
         """
         truth = reference.labels
         before = patient_dice(start, truth, classes)
@@ -114,8 +116,11 @@ class Annotator:
         desk.set_image(volume)
         clicks: list[Click] = []
         while len(clicks) < self.most_clicks and not self._content(labels, truth, classes):
-            aim = worst_error(labels, truth, classes, dims)
-            clicks.append(self._missed(aim, truth, dims, volume.geometry.spacing_zyx_mm, rng))
+            aim = _worst(labels, truth, classes, dims, smallest)
+            if aim is None:
+                break
+            spacing = volume.geometry.spacing_zyx_mm
+            clicks.append(missed(aim, truth == aim.label, spacing, self._offsets(dims, rng)))
             for region, patch in desk.answer(clicks, len(clicks), labels).patches:
                 labels[region] = patch
         strokes = self._paint(labels, truth, classes)
@@ -125,24 +130,13 @@ class Annotator:
         found = patient_dice(labels, truth, classes)
         return found is None or found >= self.accept
 
-    def _missed(
-        self,
-        aim: Click,
-        truth: Labels,
-        dims: int,
-        spacing_zyx_mm: tuple[float, float, float],
-        rng: np.random.Generator,
-    ) -> Click:
-        """Move a click; it is moved anew where it would leave the image or say what is not true."""
-        for _ in range(_TRIES):
-            offset = rng.normal(0, self.jitter_mm, 3) / spacing_zyx_mm
+    def _offsets(self, dims: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+        """Yield by how much a click may miss, (3,) in mm along z, y, x."""
+        while True:
+            offset = rng.normal(0, self.jitter_mm, 3)
             if dims == 2:
                 offset[0] = 0
-            at = np.rint(aim.voxel_zyx + offset).astype(int)
-            voxel: tuple[int, int, int] = tuple(at.tolist())
-            if (at >= 0).all() and (at < truth.shape).all() and (truth[voxel] == aim.label) == aim.inside:
-                return Click(voxel, aim.inside, aim.label)
-        return aim
+            yield offset
 
     def _paint(self, labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> int:
         """Paint, in place, slices that are not good enough until the patient is; returns how many strokes it took."""
@@ -181,26 +175,8 @@ def patient_dice(labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -
     return mean_of(dice(labels, truth, [each.value for each in classes]).values())
 
 
-def worst_error(labels: Labels, truth: Labels, classes: Sequence[LabelClass], dims: int) -> Click:
-    """Point at the innermost voxel of the largest erroneous region of all structures.
-
-    Parameters
-    ----------
-    labels, truth : ndarray of label values, (Z, Y, X)
-        They differ somewhere.
-    dims : int
-        2: a region lies within a slice; 3: in the volume.
-    """
-    found = []
-    for each in classes:
-        now, wanted = labels == each.value, truth == each.value
-        planes = np.flatnonzero((now != wanted).any(axis=(1, 2)))
-        if len(planes):
-            predicted, target = (part[planes] if dims == 2 else part[None] for part in (now, wanted))
-            region, inside, _ = largest_error(torch.from_numpy(predicted), torch.from_numpy(target))
-            sizes = region.flatten(1).sum(dim=1)
-            worst = int(sizes.argmax())
-            point = innermost_points(region[worst : worst + 1])[0][0].tolist()
-            voxel = (int(planes[worst]), *point) if dims == 2 else tuple(point)
-            found.append((int(sizes[worst]), Click(voxel, bool(inside[worst]), each.value)))
-    return max(found, key=lambda each: each[0])[1]
+def _worst(labels: Labels, truth: Labels, classes: Sequence[LabelClass], dims: int, smallest: int) -> Click | None:
+    """Aim at the largest erroneous region of all structures; None where none has so many voxels."""
+    found = (worst_error(labels == each.value, truth == each.value, each.value, dims, smallest) for each in classes)
+    aims = [aim for aim in found if aim is not None]
+    return max(aims, key=lambda aim: aim.voxels).click if aims else None

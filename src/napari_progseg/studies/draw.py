@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..data.persons import without
 from ..data.splits import draw, permutation
 from ..errors import UserError
 from ..project import Project
 
-# test and validation cases are the same for every seed of a study
-_FIXED = 0
+# test and validation cases are the same for every seed of a study; no seed of a study draws development cases
+_FIXED, DEVELOPMENT = 0, -1
 
 
 @dataclass(frozen=True)
 class Draw:
-    """The cases of a study; no case stands in two of `test`, `validation` and `pool`.
+    """The cases of a study; nobody stands in two of `test`, `validation` and `pool`, not with another scan either.
 
     Parameters
     ----------
@@ -48,15 +49,17 @@ class Draw:
         return draw(self.pool, patients, seed)
 
     def development(self, cases: int) -> Draw:
-        """Return a draw for choosing settings: tested on cases of the pool, which then train nothing."""
+        """Return a draw for choosing settings: tested on cases of the pool, which then train nothing.
+
+        No seed of a study draws them, so that what chose the settings is not what one of its seeds trains on.
+        """
         if cases >= len(self.pool):
             raise UserError(
                 f"{cases} development cases were asked for and the pool holds {len(self.pool)}; nothing was started; "
                 "ask for fewer, so that some are left to train on"
             )
-        test = draw(self.pool, cases, _FIXED)
-        pool, scans = (tuple(case for case in part if case not in test) for part in (self.pool, self.scans))
-        return Draw(test, self.validation, pool, scans)
+        test = draw(self.pool, cases, DEVELOPMENT)
+        return Draw(test, self.validation, without(self.pool, test), without(self.scans, test))
 
 
 def draw_cases(project: Project, test: int | None = None, validation: int = 3) -> Draw:
@@ -66,7 +69,8 @@ def draw_cases(project: Project, test: int | None = None, validation: int = 3) -
     ----------
     test, validation : int or None
         How many. They come from the project's parts of that purpose first; what is missing there is taken from its
-        training part, and then trains nothing. None takes the whole test part.
+        training part, and then trains nothing, nor does another scan of the same person. None takes the whole test
+        part.
 
     Raises
     ------
@@ -74,19 +78,15 @@ def draw_cases(project: Project, test: int | None = None, validation: int = 3) -
         If nothing is left to train on, or there is no test case.
     """
     split = project.split
-    spare = list(reversed(permutation(split.train, _FIXED)))
-    parts = []
-    for own, wanted in ((split.test, len(split.test) if test is None else test), (split.validation, validation)):
-        part = permutation(own, _FIXED)[:wanted]
-        more = min(max(0, wanted - len(part)), len(spare))
-        parts.append((*part, *spare[:more]))
-        spare = spare[more:]
-    tested, validated = parts
-    if not tested or not spare:
+    spare = tuple(reversed(permutation(split.train, _FIXED)))
+    tested = (*permutation(split.test, _FIXED), *spare)[: len(split.test) if test is None else test]
+    validated = without((*permutation(split.validation, _FIXED), *spare), tested)[:validation]
+    apart = (*split.test, *split.validation, *tested, *validated)
+    pool = without(split.train, apart)
+    if not tested or not pool:
         raise UserError(
-            f"{len(split.ids)} completed cases leave {len(tested)} to test and {len(spare)} to train on; nothing was "
+            f"{len(split.ids)} completed cases leave {len(tested)} to test and {len(pool)} to train on; nothing was "
             "started; complete more cases, or lower --test or --validation"
         )
-    pool = tuple(case for case in split.train if case in spare)
-    unlabelled = tuple(case.id for case in project.cases if case.id not in split.ids)
+    unlabelled = without((case.id for case in project.cases if case.id not in split.ids), apart)
     return Draw(tested, validated, pool, (*pool, *unlabelled))

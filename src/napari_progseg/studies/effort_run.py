@@ -141,10 +141,11 @@ class _Walk:
         cell = journey.model(place)
         desk: Answers = ClicksAlone()
         start: Labels = np.zeros(reference.labels.shape, label_type(self._project.classes))
-        dims = 2
+        dims, smallest = 2, journey.cells[0].config.clicks.min_component
         if cell is not None:
             # trained again only where its run lies on another machine
             model = load_trained((yield from work.trained(cell)), self._device)
             desk, start, dims = InteractiveSession(model), predict_volume(model, volume).labels, model.plan.dims
+            smallest = model.plan.clicks.min_component
         rng = np.random.default_rng([journey.seed, zlib.crc32(journey.order[place - 1].encode())])
-        return annotator.label(desk, dims, volume, reference, start, self._project.classes, rng)
+        return annotator.label(desk, dims, volume, reference, start, self._project.classes, rng, smallest)

@@ -30,7 +30,7 @@ from .analysis import (
 )
 from .figures import Look, curve_of_means, forest, training_curves
 from .limited_data import GROUPS, PRETRAINING, STUDY, LimitedData
-from .rows import Row
+from .rows import EMPTIED, Row
 
 # test Dice of the paper's Table 1 (algorithms 4.4); SegInter with one click a slice
 PAPER: dict[int, dict[str, float]] = {
@@ -46,8 +46,10 @@ PAPER: dict[int, dict[str, float]] = {
 _SEG, _PRE = Score("Seg", "0"), Score("SegPretrained", "0")
 _INTER, _BOTH = Score("SegInter", "1", "1 click"), Score("SegPretrainedInter", "1", "1 click")
 _INTER_0, _BOTH_0 = Score("SegInter", "0", "no click"), Score("SegPretrainedInter", "0", "no click")
-_EMPTIED = Score("Seg", "emptied", "emptied")
-SCORES = (_SEG, _PRE, _INTER, _BOTH, _INTER_0, _BOTH_0, _EMPTIED)
+_EMPTIED = Score("Seg", EMPTIED, "emptied")
+# rows of earlier versions hold no control after clicks
+_INTER_EMPTIED = Score("SegInter", f"1 {EMPTIED}", "1 click, emptied")
+SCORES = (_SEG, _PRE, _INTER, _BOTH, _INTER_0, _BOTH_0, _EMPTIED, _INTER_EMPTIED)
 COMPARISONS: tuple[Comparison, ...] = (
     difference(_PRE, _SEG),
     difference(_INTER, _SEG),
@@ -55,6 +57,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     over_the_better(_BOTH, (_PRE, _INTER), "SegPretrainedInter, 1 click - better of its parts"),
     difference(_INTER, _EMPTIED),
     difference(_INTER_0, _SEG),
+    difference(_INTER_EMPTIED, _EMPTIED),
 )
 _COLOURS = {"Seg": "#5b6470", "SegPretrained": "#0072b2", "SegInter": "#d55e00", "SegPretrainedInter": "#009e73"}
 _RESAMPLING = 0
@@ -151,13 +154,13 @@ def _dice_section(found: Findings, rows: Sequence[Row]) -> Section:
         f"One click is one simulated click a {per}, at its innermost point. It tells where the structure is, so a "
         "model that is given it has an advantage by design.",
         "Emptied: the automatic prediction with the structure removed from slices where the reference has none of it, "
-        "which is what one click a slice gives away."
+        "which is what one click a slice gives away; the fair pair is emptied with and without a click."
         if rows[0].dims == 2
         else "Emptied: the automatic prediction with the structure removed from slices that hold none of it.",
     )
     caption = (
         "Mean test Dice with 95 % intervals over seeds and test cases. Dashed: interactive models where nobody clicks; "
-        "dotted: Seg with object-free slices emptied."
+        "dotted: object-free slices emptied."
     )
     looks = {score: _look(score) for score in SCORES}
     figure = curve_of_means("learning-curves", caption, found.means, looks)
@@ -165,8 +168,8 @@ def _dice_section(found: Findings, rows: Sequence[Row]) -> Section:
 
 
 def _look(score: Score) -> Look:
-    if score.measure == "emptied":
-        return Look("#9aa2ac", ":", "s", below=True)
+    if score.measure.endswith(EMPTIED):
+        return Look("#9aa2ac" if score == _EMPTIED else _COLOURS[score.group], ":", "s", below=True)
     background = score in {_INTER_0, _BOTH_0}
     return Look(_COLOURS[score.group], "--" if background else "-", "^" if background else "o", below=background)
 

@@ -14,7 +14,7 @@ from ..training.config import BudgetConfig
 from .analysis import TARGET, Difference, Mean, Reaching, Rows, Spent, patients_of
 from .common import Common
 from .draw import Draw
-from .rows import Cost, Row
+from .rows import EMPTIED, Cost, Row
 from .terms import Terms
 
 Study = TypeVar("Study")
@@ -84,8 +84,7 @@ def every_dice(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
     for row in rows:
         for measure in row.measures:
             for score in row.scores:
-                found = score.emptied if measure == "emptied" else score.clicks[int(measure)]
-                for name, value in found.items():
+                for name, value in score.dice(measure).items():
                     yield row.group, row.patients, row.seed, score.case, name, measure, value
 
 
@@ -282,9 +281,10 @@ def done_sentence(rows: Rows, total: int) -> str:
 
 
 def _measure(measure: str) -> str:
-    if measure == "emptied":
-        return "emptied"
-    return f"{measure} click{'s' * (measure != '1')}"
+    count, _, control = measure.partition(" ")
+    if measure == EMPTIED:
+        return EMPTIED
+    return f"{count} click{'s' * (count != '1')}{', ' * bool(control)}{control}"
 
 
 def _seconds(cost: Cost, evaluation: float) -> tuple[str, ...]:

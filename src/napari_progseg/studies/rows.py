@@ -14,6 +14,8 @@ from ..storage.journal import Journal
 from ..training.config import RunConfig, Task
 
 NAME = "rows.jsonl"
+# the control: what one click a slice gives away is known without any click
+EMPTIED = "emptied"
 # settings that one task alone reads
 _READ_BY: dict[str, Task] = {"clicks": "interactive", "restoration": "restoration", "shape": "shape"}
 Document = dict[str, Any]
@@ -44,6 +46,8 @@ class CaseScore(Value):
         Dice by class, for each number of clicks.
     emptied : dict
         Dice by class with object-free slices emptied (no clicks).
+    emptied_after : dict
+        The same for each number of clicks above 0; rows of earlier versions have none.
     mm : dict
         Distances of a shape by measure, in mm, smaller is better; a shape has no Dice.
     """
@@ -51,14 +55,19 @@ class CaseScore(Value):
     case: str
     clicks: dict[int, dict[str, float | None]] = {}
     emptied: dict[str, float | None] = {}
+    emptied_after: dict[int, dict[str, float | None]] = {}
     mm: dict[str, float | None] = {}
 
     def of(self, measure: str) -> float | None:
-        """Return a distance, or the mean Dice over classes for ``"emptied"`` or a number of clicks; None is n/a."""
-        if self.mm:
-            return self.mm.get(measure)
-        scores = self.emptied if measure == "emptied" else self.clicks[int(measure)]
-        return mean_of(scores.values())
+        """Return a distance, or the mean Dice over classes, see `dice`; None is n/a."""
+        return self.mm.get(measure) if self.mm else mean_of(self.dice(measure).values())
+
+    def dice(self, measure: str) -> dict[str, float | None]:
+        """Return Dice by class: after a number of clicks, ``"emptied"``, or both, such as ``"1 emptied"``."""
+        count, _, control = measure.partition(" ")
+        if measure == EMPTIED:
+            return self.emptied
+        return self.emptied_after[int(count)] if control == EMPTIED else self.clicks[int(count)]
 
 
 class Point(Value):
@@ -103,7 +112,7 @@ class Row(Value):
     train : tuple of str
         Cases it learned from.
     dims : int
-        2: clicks are given per slice that holds the structure; 3: per volume.
+        2: clicks were given per slice that holds the structure; 3: per volume.
     scores : tuple of CaseScore
         Of the test cases.
     curve : tuple of Point
@@ -142,10 +151,12 @@ class Row(Value):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Numbers of clicks as text, then ``"emptied"``; of shapes the names of the distances."""
+        """Numbers of clicks as text, then ``"emptied"`` and ``"1 emptied"``; of shapes the names of the distances."""
+        first = self.scores[0]
         if self.in_mm:
-            return tuple(self.scores[0].mm)
-        return (*(str(count) for count in sorted(self.scores[0].clicks)), "emptied")
+            return tuple(first.mm)
+        controls = (f"{count} {EMPTIED}" for count in sorted(first.emptied_after))
+        return (*(str(count) for count in sorted(first.clicks)), EMPTIED, *controls)
 
     @property
     def in_mm(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..data.persons import without
 from ..inference.cases import ReferenceCase
-from ..inference.evaluate import evaluate_run
+from ..inference.evaluate import CaseResult, evaluate_run
 from ..inference.shape_evaluation import ShapeErrors, evaluate_shape
 from ..inference.shapes import load_shapes
 from ..lineage import seen_cases
@@ -43,19 +44,23 @@ def scored_run(
     if read_json(run_dir / CONFIG)["task"] == "shape":
         return _shapes(run_dir, cases, device, heed)
     report = evaluate_run(run_dir, cases, clicks=clicks, device=device, progress=lambda _: heed())
-    scores = tuple(CaseScore(case=each.case, clicks=each.dice, emptied=each.emptied) for each in report.cases)
-    return Scored(scores, report.dims, report.left_out)
+    return Scored(tuple(_score(each) for each in report.cases), report.dims, report.left_out)
+
+
+def _score(found: CaseResult) -> CaseScore:
+    after = {count: scores for count, scores in found.emptied.items() if count}
+    return CaseScore(case=found.case, clicks=found.dice, emptied=found.emptied[0], emptied_after=after)
 
 
 def _shapes(run_dir: Path, cases: Sequence[ReferenceCase], device: str, heed: Callable[[], None]) -> Scored:
     trained = load_shapes(run_dir, device)
-    seen = seen_cases(run_dir)
+    unseen = without((case.id for case in cases), seen_cases(run_dir))
     scores = []
     for case in cases:
-        if case.id not in seen:
+        if case.id in unseen:
             heed()
             scores.append(CaseScore(case=case.id, mm=distances(evaluate_shape(trained, case))))
-    return Scored(tuple(scores), trained.plan.dims, tuple(case.id for case in cases if case.id in seen))
+    return Scored(tuple(scores), trained.plan.dims, tuple(case.id for case in cases if case.id not in unseen))
 
 
 def at_scale(points: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..data.persons import deal, without
 from ..data.splits import permutation
 from ..errors import UserError
 from ..project import Project
@@ -13,6 +14,7 @@ from ..samples.centre import CentreShift
 from ..training.config import RunConfig
 from .centres import write_two_centres
 from .common import Common
+from .draw import DEVELOPMENT
 from .grid import Cell
 from .terms import Terms
 
@@ -59,13 +61,15 @@ class Centres:
     def development(self, cases: int) -> Centres:
         """Return centres for choosing settings: tested on target cases of the pool, which then train nothing.
 
+        No seed of a study draws them, see `Draw.development`.
+
         Raises
         ------
         UserError
             If the pool is too small for that.
         """
-        test = permutation(self.pool, _FIXED)[:cases]
-        pool = tuple(case for case in self.pool if case not in test)
+        test = permutation(self.pool, DEVELOPMENT)[:cases]
+        pool = without(self.pool, test)
         if not pool:
             raise UserError(
                 f"{cases} development cases were asked for and the pool holds {len(self.pool)}; nothing was started; "
@@ -80,7 +84,7 @@ def two_centres(
     """Divide the completed cases of a project into two centres, and make a project of both in a folder.
 
     The test cases come from the project's test part first. A seed draws its target training cases from a pool of three
-    times as many as it trains on, as far as there are some.
+    times as many as it trains on, as far as there are some. Nobody stands in two parts, not with another scan either.
 
     Raises
     ------
@@ -89,19 +93,13 @@ def two_centres(
     """
     split = project.split
     order = [*permutation(split.test, _FIXED), *permutation((*split.validation, *split.train), _FIXED)]
-    needed = test + 2 * validation + source + patients
-    if len(order) < needed:
+    sizes = (test, validation, source, validation, 3 * patients)
+    tested, validated, learned, checked, pool = parts = deal(order, sizes)
+    if len(pool) < patients or any(len(part) < size for part, size in zip(parts[:-1], sizes, strict=False)):
         raise UserError(
             f"{len(order)} completed cases are too few for {source} source, {patients} target, {test} test and "
             f"{2 * validation} validation cases; nothing was started; lower --source, --patients or --test"
         )
-    rest = iter(order)
-
-    def take(count: int) -> tuple[str, ...]:
-        return tuple(case for _, case in zip(range(count), rest, strict=False))
-
-    tested, validated, learned, checked = take(test), take(validation), take(source), take(validation)
-    pool = take(3 * patients)
     scans = write_two_centres(project, (*learned, *checked), (*tested, *validated, *pool), shift, folder / "scans")
     root = folder / "project"
     values = {each.name: each.values for each in project.classes}
