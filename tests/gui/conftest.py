@@ -24,6 +24,8 @@ from napari_progseg.training.events import Event, Finished, Previewed, Restored,
 from napari_progseg.training.offer import Offer, write_offer
 from napari_progseg.volume import LabelMap
 
+from .hand import Hand
+
 SHAPE = (12, 20, 16)
 SPACING = (3.0, 1.0, 1.0)
 BALL = (slice(4, 9), slice(6, 14), slice(4, 12))
@@ -90,6 +92,7 @@ class FakeSession:
     doubts = ()
     seen: list[int] = []  # noqa: RUF012  reset by the fixture
     local: list[bool] = []  # noqa: RUF012  reset by the fixture
+    asked: list[tuple[Prompt, ...]] = []  # noqa: RUF012  reset by the fixture
 
     def __init__(self, model) -> None:
         self.images = 0
@@ -109,6 +112,23 @@ class FakeSession:
         )
 
 
+class FakeStarter(FakeSession):
+    """Answers as the starter does: a box of several slices around each prompt."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def answer(self, prompts, revision, current=None, *, local=True):
+        self.asked.append(tuple(prompts))
+        newest = clicks_in(prompts)[-1]
+        z, y, x = newest.voxel_zyx
+        region = (slice(max(0, z - 1), z + 2), slice(max(0, y - 2), y + 3), slice(max(0, x - 2), x + 3))
+        shape = [min(part.stop, size) - part.start for part, size in zip(region, SHAPE, strict=True)]
+        labels = np.full(shape, newest.label if newest.inside else 0, np.uint8)
+        region = tuple(slice(part.start, part.start + size) for part, size in zip(region, shape, strict=True))
+        return SimpleNamespace(patches=((region, labels),), doubts=(), seconds=0.1)
+
+
 class FakeEngine:
     """Stands in for `napari_progseg.gui.engine`: runs that are only lists of events."""
 
@@ -121,6 +141,8 @@ class FakeEngine:
         self.searches: list[tuple[str, str | None]] = []
         self.rehearsed: list[RunConfig] = []
         self.judgements: list[Offer] = []
+        self.starter = False
+        self.starters = 0
 
     def suggest_cases(self, project, by, run, progress, cancelled) -> tuple[Suggestion, ...]:
         self.searches.append((by, None if run is None else run.name))
@@ -161,6 +183,13 @@ class FakeEngine:
 
     def prepare(self) -> str:
         return "CPU · 2 threads"
+
+    def starter_available(self) -> bool:
+        return self.starter
+
+    def starter_session(self) -> FakeStarter:
+        self.starters += 1
+        return FakeStarter()
 
     def load_trained(self, run: Path):
         return SimpleNamespace(name=run.name, step=1200, dice=0.87, config=None)
@@ -257,12 +286,14 @@ def engine(monkeypatch) -> FakeEngine:
     fake = FakeEngine()
     replaced = ("prepare", "load_trained", "make_session", "predict_volume", "start_run", "request", "follow", "status")
     more = ("has_model", "suggest_cases", "rehearse", "start_update", "judge_update")
+    more += ("starter_available", "starter_session")
     for name in (*replaced, *more):
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0
     FakeSession.doubts = ()
     FakeSession.seen = []
     FakeSession.local = []
+    FakeSession.asked = []
     return fake
 
 
@@ -284,6 +315,22 @@ def opened(dock, project, qtbot):
     """The dock with case-0 open."""
     open_case(dock, project, qtbot, "case-0")
     return dock
+
+
+@pytest.fixture
+def hand(make_napari_viewer_proxy, engine, project, qtbot):
+    """A hand over a shown window with case-0 open and an interactive run."""
+    from napari_progseg.gui import ProgSegDock
+
+    engine.add_run(project, "0001-inter", "interactive")
+    viewer = make_napari_viewer_proxy(show=True)
+    dock = ProgSegDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    open_case(dock, project, qtbot, "case-0")
+    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=10_000)
+    yield Hand(dock)
+    dock.desk.close()
+    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=10_000)
 
 
 def prompts_left(project: Project, case_id: str) -> tuple[Prompt, ...]:

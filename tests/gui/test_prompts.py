@@ -3,84 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtTest import QTest
+from qtpy.QtCore import Qt
 
 from napari_progseg.gui.sketch import camera
 from napari_progseg.guidance.boxes import BoxPrompt
 from napari_progseg.guidance.clicks import Click
 
-from .conftest import prompts_left
-
-SPACING = (3.0, 1.0, 1.0)
-SAGITTAL, AXIAL = (2, 0, 1), (0, 1, 2)
-LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
-NONE = Qt.KeyboardModifier.NoModifier
-
-
-class Hand:
-    """A mouse and a keyboard over the canvas."""
-
-    def __init__(self, dock) -> None:
-        self.dock, self.viewer = dock, dock.desk.viewer
-        self.canvas = dock.window().findChild(QOpenGLWidget)
-
-    def look(self, order, voxel) -> None:
-        self.viewer.dims.order = order
-        self.viewer.dims.point = [index * step for index, step in zip(voxel, SPACING, strict=True)]
-        self.viewer.reset_view()
-        QTest.qWait(50)
-
-    def place(self, voxel) -> QPoint:
-        """Return the pixel of the canvas that shows a voxel of the shown slice."""
-        view = camera(self.viewer)
-        world = [voxel[axis] * SPACING[axis] for axis in self.viewer.dims.displayed]
-        middle = (self.canvas.height() / 2, self.canvas.width() / 2)
-        y, x = (m + (w - c) * view.zoom for m, w, c in zip(middle, world, view.center[-2:], strict=True))
-        return QPoint(round(x), round(y))
-
-    def click(self, voxel, button=LEFT) -> None:
-        QTest.mouseMove(self.canvas, self.place(voxel))
-        QTest.mouseClick(self.canvas, button, NONE, self.place(voxel))
-
-    def double_click(self, voxel) -> None:
-        QTest.mouseClick(self.canvas, LEFT, NONE, self.place(voxel))
-        QTest.mouseDClick(self.canvas, LEFT, NONE, self.place(voxel))
-
-    def drag(self, first, last) -> None:
-        QTest.mousePress(self.canvas, LEFT, NONE, self.place(first))
-        for share in (0.3, 0.7, 1):
-            QTest.mouseMove(self.canvas, self.place(np.array(first) + share * (np.array(last) - first)))
-            QTest.qWait(20)
-        QTest.mouseRelease(self.canvas, LEFT, NONE, self.place(last))
-
-    def key(self, key) -> None:
-        QTest.keyClick(self.canvas, key)
-
-
-@pytest.fixture
-def hand(make_napari_viewer_proxy, engine, project, qtbot):
-    """A hand over a shown window with case-0 open and an interactive run."""
-    from napari_progseg.gui import ProgSegDock
-
-    engine.add_run(project, "0001-inter", "interactive")
-    viewer = make_napari_viewer_proxy(show=True)
-    dock = ProgSegDock(viewer)
-    viewer.window.add_dock_widget(dock)
-    open_case(dock, project, qtbot, "case-0")
-    qtbot.waitUntil(lambda: dock.desk.answerer.run is not None, timeout=10_000)
-    yield Hand(dock)
-    dock.desk.close()
-    qtbot.waitUntil(lambda: not dock.desk.background.busy, timeout=10_000)
-
-
-def open_case(dock, project, qtbot, case_id: str) -> None:
-    if dock.desk.project is None:
-        assert dock.open_project(project.root)
-    dock.open_case(case_id)
-    qtbot.waitUntil(lambda: dock.desk.case is not None and dock.desk.case.id == case_id, timeout=10_000)
+from .conftest import open_case, prompts_left
+from .hand import AXIAL, RIGHT, SAGITTAL, SPACING
+from .test_annotate import press
 
 
 def answered(dock, qtbot) -> None:
@@ -239,5 +170,5 @@ def test_deleting_the_point_in_the_middle_of_a_box_takes_the_box_away(opened, qt
 
 def test_the_tool_put_down_takes_no_clicks(opened) -> None:
     opened.desk.tools.set(tool="none")
-    opened.desk.case._clicked((5, 5, 5), False)
+    press(opened.desk.case.click_layer.layer, (5, 5, 5))
     assert opened.desk.case.history.clicks == ()

@@ -68,7 +68,7 @@ def test_it_follows_an_answer_without_counting_the_volume_again(predicted, monke
 
     case = predicted.desk.case
     monkeypatch.setattr(Tally, "of", None)
-    case.put((slice(5, 6), slice(0, 20), slice(0, 16)), case.labels[5:6])
+    case.put([((slice(5, 6), slice(0, 20), slice(0, 16)), case.labels[5:6])])
     assert np.flatnonzero(predicted.annotate.slices.strip.totals).tolist() == [10]
 
 

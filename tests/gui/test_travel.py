@@ -269,3 +269,39 @@ def test_a_patient_that_is_left_while_clicks_wait_is_not_asked_about_any_more(be
     bench.background.work_all()
     assert not bench.answerer.answering
     assert not bench.case.predicted.any()
+
+
+class Blocks(Stamps):
+    """Answers with two blocks of several slices that share some voxels, as a network in 3D may."""
+
+    def answer(self, prompts, revision, current=None, *, local=True):
+        found = super().answer(prompts, revision, current, local=local)
+        found.patches = tuple(
+            ((slice(z, z + 4), slice(2, 8), slice(2, 8)), np.full((4, 6, 6), value, np.uint8))
+            for z, value in ((2, 1), (4, 2))
+        )
+        return found
+
+
+def test_an_answer_of_many_boxes_is_drawn_once_counted_right_and_undone_at_once(labelled, monkeypatch) -> None:
+    from napari_progseg.gui import engine as door
+    from napari_progseg.gui import layers
+    from napari_progseg.gui.compare import Tally
+
+    monkeypatch.setattr(door, "make_session", Blocks)
+    refreshed = []
+    monkeypatch.setattr(layers, "redraw", refreshed.append)
+    case = labelled.case
+    labelled.click(*ONE)
+    assert refreshed == [case.prediction_layer]
+    assert [np.unique(case.predicted[z]).tolist() for z in (1, 2, 3, 4, 7, 8)] == [
+        [0],
+        *[[0, 1]] * 2,
+        *[[0, 2]] * 2,
+        [0],
+    ]
+    assert case.dice == Tally.of(case.predicted, case.labels, [1, 2]).dice()
+    labelled.undo()
+    assert not case.predicted.any()
+    labelled.redo()
+    assert case.predicted[4, 5, 5] == 2

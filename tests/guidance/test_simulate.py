@@ -10,6 +10,7 @@ from napari_progseg.guidance.simulate import (
     innermost_points,
     largest_error,
     next_clicks,
+    regions_at,
 )
 
 METHODS = ["scipy", "tensors"]
@@ -35,6 +36,15 @@ def winding_path(n=33):
     path[:, 1::4, -1] = True
     path[:, 3::4, 0] = True
     return path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_region_at_a_voxel_is_the_connected_one_or_none(method):
+    two = mask("##..#", "#..##", "...#.").repeat(3, 1, 1)
+    regions = regions_at(two, torch.tensor([0, 13, 2]), method)
+    assert torch.equal(regions[0], mask("##...", "#....", ".....")[0])
+    assert torch.equal(regions[1], mask("....#", "...##", "...#.")[0])
+    assert not regions[2].any()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,7 +14,7 @@ from napari_progseg.data.sampler import Batch
 from napari_progseg.guidance.maps import ClickTensor, click_maps
 from napari_progseg.tasks import interactive
 from napari_progseg.tasks.interactive import Interactive
-from napari_progseg.tasks.segmentation import Targets
+from napari_progseg.tasks.segmentation import Targets, masks_of
 from napari_progseg.volume import LabelClass
 
 PlanOf = Callable[..., Plan]
@@ -71,15 +71,17 @@ def prepared(
 
 
 def plan_with(plan_of: PlanOf, **clicks: Any) -> Plan:
+    """Build a plan of two classes by the paper's rule: the network answers between the clicks, and that is all."""
     plain = {"background": 0.0, "none": 0.0, "previous_dropout": 0.0, "min_component": 0, "bent": 0.0}
-    return plan_of(clicks={**plain, **clicks}, task="interactive", classes=BOTH)
+    paper = {"decoys": 0.0, "emphasis": 0.0, "previous": "answers"}
+    return plan_of(clicks={**plain, **paper, **clicks}, task="interactive", classes=BOTH)
 
 
 def test_one_to_five_clicks_occur(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
     inputs, targets = prepared(plan_with(plan_of))
     assert set(drawn[-1].valid.sum(1).tolist()) == {1, 2, 3, 4, 5}
     assert inputs.shape == (64, 4, 16, 16)
-    assert targets.read.sum(1).tolist() == [1] * 64
+    assert targets.read.all()
 
 
 def test_clicks_begin_after_their_share_of_the_run_and_cost_no_prediction_before(
@@ -112,14 +114,18 @@ def test_the_same_generator_prepares_the_same_batch(plan_of: PlanOf) -> None:
     assert not torch.equal(one[0], other[0])
 
 
-def test_first_click_lies_inside_the_drawn_class(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+def test_the_first_click_names_a_structure_which_every_channel_learns(
+    plan_of: PlanOf, drawn: list[ClickTensor]
+) -> None:
+    _, labels = batch()
     _, targets = prepared(plan_with(plan_of))
-    rows = torch.arange(64)
-    chosen = targets.read.argmax(1)
-    assert set(chosen.tolist()) == {0, 1}
     y, x = drawn[-1].positions[:, 0].long().T
+    clicked = labels[torch.arange(64), y, x]
+    assert set(clicked.tolist()) == {1, 2}
     assert drawn[-1].inside[:, 0].all()
-    assert (targets.masks[rows, chosen, y, x] == 1).all()
+    wanted = (labels == clicked[:, None, None]).float()
+    assert targets.read.all()
+    assert all(torch.equal(targets.masks[:, channel], wanted) for channel in (0, 1))
 
 
 def test_a_sample_without_clicks_reads_all_channels_and_shows_nothing(
@@ -129,15 +135,16 @@ def test_a_sample_without_clicks_reads_all_channels_and_shows_nothing(
     bare = drawn[-1].valid.sum(1) == 0
     assert 10 < int(bare.sum()) < 45
     assert (targets.read[bare] == 1).all()
+    assert torch.equal(targets.masks[bare], masks_of(batch()[1], 2)[bare])
     assert not inputs[bare, 1:].any()
     assert (inputs[~bare, 1:3].flatten(1).amax(1) > 0.5).all()
-    assert (targets.read[~bare].sum(1) == 1).all()
 
 
 def test_an_all_background_sample_gets_outside_clicks_only(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
     inputs, targets = prepared(plan_with(plan_of, background=1.0))
     assert not (drawn[-1].inside & drawn[-1].valid).any()
     assert drawn[-1].valid[:, 0].all()
+    assert (targets.read.sum(1) == 1).all(), "an outside click does not say what is left of the other classes"
     chosen = targets.masks[torch.arange(64), targets.read.argmax(1)]
     assert not chosen.any()
     assert not inputs[:, 1].any()
@@ -193,23 +200,130 @@ def test_3d_batches(plan_of: PlanOf) -> None:
     assert Interactive(plan).loss(torch.zeros(8, 1, 8, 8, 8), targets).isfinite()
 
 
-def test_bent_contours_are_wanted_where_several_clicks_are_given_and_nowhere_else(plan_of: PlanOf) -> None:
-    _, labels = batch()
-    real = interactive.masks_of(labels, 2)
+def test_bent_contours_are_wanted_where_several_clicks_are_given_and_nowhere_else(
+    plan_of: PlanOf, drawn: list[ClickTensor]
+) -> None:
+    real = masks_of(batch()[1], 2)
     _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, none=0.5))
-    clicked = targets.read.sum(1) == 1
-    changed = (targets.masks != real).flatten(1).any(1)
-    assert 16 < clicked.sum() < 48
-    assert not changed[~clicked].any()
-    assert 0.6 < changed[clicked].float().mean() < 0.95, "one click in five is alone and tells no bend"
-    read = targets.read.bool()
-    assert torch.equal(targets.masks[~read], real[~read]), "a class without clicks keeps its contour"
+    clicks = drawn[-1].valid.sum(1)
+    straight = (targets.masks == targets.masks[:, :1]).flatten(1).all(1) & (targets.masks[:, :1] != real).flatten(
+        2
+    ).any(2).all(1)
+    assert not straight[clicks == 0].any()
+    assert straight[clicks > 1].float().mean() > 0.6
+
+
+def test_the_loss_looks_at_a_bent_contour_only_where_clicks_tell_it(plan_of: PlanOf) -> None:
+    real = masks_of(batch()[1], 2)
+    _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, sigma_mm=1.0))
+    own = (real * targets.masks[:, :1]).flatten(2).sum(2).argmax(1)
+    agrees = real[torch.arange(64), own] == targets.masks[:, 0]
+    near, far = targets.near[:, 0] > 0.02, targets.near[:, 0] < 0.01
+    seen = targets.seen[:, 0] > 0
+    assert seen[near].all()
+    assert not seen[far & ~agrees].any()
+    assert 0 < (~seen).float().mean() < 0.2
 
 
 def test_a_lone_click_goes_with_the_contour_of_the_reference(plan_of: PlanOf) -> None:
-    _, labels = batch()
     _, targets = prepared(plan_with(plan_of, bent=1.0, bend=0.5, most=1))
-    assert torch.equal(targets.masks, interactive.masks_of(labels, 2))
+    real = masks_of(batch()[1], 2)
+    assert ((targets.masks[:, :1] == real).flatten(2).all(2)).any(1).all()
+
+
+def degraded(plan_of: PlanOf, **clicks: Any) -> Plan:
+    return plan_with(plan_of, **{"previous": "degraded", "sigma_mm": 1.0, **clicks})
+
+
+def test_degraded_masks_are_mended_without_asking_the_network(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    network = Stubborn()
+    inputs, _ = prepared(degraded(plan_of), network=network)
+    assert network.seen == []
+    assert network.training
+    assert set(drawn[-1].valid.sum(1).tolist()) == {1, 2, 3, 4, 5}
+    assert inputs[:, 3].flatten(1).any(1).float().mean() > 0.8
+    assert len(inputs[:, 3].flatten(1).unique(dim=0)) > 20
+
+
+def test_the_last_click_lies_in_an_error_of_the_mask_that_is_shown(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    inputs, targets = prepared(degraded(plan_of))
+    clicks, rows = drawn[-1], torch.arange(64)
+    last = clicks.valid.sum(1) - 1
+    several = (last > 0) & (inputs[:, 3] != targets.masks[:, 0]).flatten(1).any(1)
+    assert several.float().mean() > 0.2
+    y, x = clicks.positions[rows, last].long().T
+    inside, wanted = clicks.inside[rows, last], targets.masks[rows, 0, y, x] > 0
+    assert torch.equal(inside, wanted), "a click says what is true"
+    marked = inputs[rows, 3, y, x] > 0
+    assert (marked[several] != wanted[several]).all(), "and that it is not marked"
+
+
+def test_a_mask_is_right_where_it_was_clicked_before(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    inputs, targets = prepared(degraded(plan_of))
+    clicks, rows = drawn[-1], torch.arange(64)
+    count = clicks.valid.sum(1)
+    for slot in range(4):
+        earlier = count - 1 > slot
+        y, x = clicks.positions[:, slot].long().T
+        assert torch.equal(inputs[rows, 3, y, x][earlier], targets.masks[rows, 0, y, x][earlier])
+
+
+def test_an_object_that_became_background_is_marked_and_clicked_away(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    _, labels = batch()
+    inputs, targets = prepared(degraded(plan_of, background=1.0, most=1))
+    y, x = drawn[-1].positions[:, 0].long().T
+    rows = torch.arange(64)
+    marked = (inputs[:, 3].bool() & (labels > 0)).flatten(1).any(1)
+    assert marked.float().mean() > 0.6
+    assert (inputs[rows, 3, y, x][marked] == 1).float().mean() > 0.7, "what is marked is clicked"
+    assert not drawn[-1].inside.any()
+    assert not targets.masks[rows, targets.read.argmax(1)].any()
+
+
+def gallery(copies: int = 64) -> tuple[Tensor, Tensor]:
+    """Two structures of one grey each, and a third square of another grey that has no name."""
+    labels = torch.zeros((copies, 48, 48), dtype=torch.uint8)
+    labels[:, 3:18, 3:18] = 1
+    labels[:, 3:18, 30:45] = 2
+    images = torch.zeros(copies, 1, 48, 48)
+    images[:, 0][labels > 0] = 0.6
+    images[:, :, 28:42, 16:30] = 1.0
+    return images, labels
+
+
+def test_decoys_are_pieces_without_a_name_that_an_inside_click_names(plan_of: PlanOf, drawn: list[ClickTensor]) -> None:
+    images, labels = gallery()
+    plan = degraded(plan_of, decoys=1.0, most=1)
+    _, targets = Interactive(plan).prepare(Batch(images, labels), Stubborn(), 1.0, torch.Generator().manual_seed(0))
+    named = ~(targets.masks[:, 0].bool() & (labels > 0)).flatten(1).any(1)
+    assert named.float().mean() > 0.2, "not every image has a piece to offer"
+    assert torch.equal(targets.masks[named, 0] > 0, images[named, 0] == 1.0)
+    assert drawn[-1].inside[named, 0].all()
+    assert targets.read[named].all()
+
+
+def test_without_decoys_clicks_name_classes_alone(plan_of: PlanOf) -> None:
+    images, labels = gallery()
+    _, targets = Interactive(degraded(plan_of)).prepare(
+        Batch(images, labels), Stubborn(), 1.0, torch.Generator().manual_seed(0)
+    )
+    real = masks_of(labels, 2)
+    assert ((targets.masks[:, :1] == real).flatten(2).all(2)).any(1).all()
+
+
+def test_the_loss_weighs_an_error_at_a_click_more_than_one_far_from_all(plan_of: PlanOf) -> None:
+    plan = degraded(plan_of, most=1, emphasis=1.0)
+    _, targets = prepared(plan)
+    right = (targets.masks * 2 - 1) * 9
+    near, far = right.clone(), right.clone()
+    place = targets.near.flatten(1).argmax(1)
+    opposite = (targets.near + targets.masks[:, :1]).flatten(1).argmin(1)
+    rows = torch.arange(64)
+    near.flatten(2)[rows, :, place] *= -1
+    far.flatten(2)[rows, :, opposite] *= -1
+    weighed, plain = Interactive(plan), Interactive(degraded(plan_of, most=1), dice=False)
+    assert weighed.loss(near, targets) > weighed.loss(far, targets) + 0.2
+    assert plain.loss(near, targets) == pytest.approx(float(plain.loss(far, targets)), rel=1e-3)
 
 
 @pytest.mark.parametrize("combine", ["max", "sum"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from napari_progseg.errors import UserError
-from napari_progseg.training.config import PRESETS, RunConfig, apply_settings, preset_config
+from napari_progseg.training.config import PRESETS, ClickConfig, RunConfig, apply_settings, preset_config
 
 STEPS = {"steps": 5}
 
@@ -122,3 +122,18 @@ def test_progressive_is_refused_with_another_task_or_without_a_start(fields: dic
 def test_the_carried_weights_rate_is_a_share(start: dict[str, float]) -> None:
     with pytest.raises(UserError, match=rf"start\.{next(iter(start))}"):
         preset_config("tiny", "segmentation", budget=STEPS, start=start)
+
+
+def test_a_run_from_before_clicks_named_pieces_is_read_as_it_learned() -> None:
+    document = preset_config("tiny", "interactive", budget=STEPS).model_dump(mode="json")
+    for later in ("decoys", "previous", "emphasis"):
+        del document["clicks"][later]
+    clicks = RunConfig.model_validate(document).clicks
+    assert (clicks.previous, clicks.decoys, clicks.emphasis) == ("answers", 0, 0)
+    assert ClickConfig().previous == "degraded"
+    assert ClickConfig(bent=0.2).decoys == ClickConfig().decoys
+
+
+def test_the_paper_lets_the_network_answer_between_clicks() -> None:
+    clicks = preset_config("paper", "interactive", budget=STEPS).clicks
+    assert (clicks.previous, clicks.decoys, clicks.emphasis) == ("answers", 0, 0)

@@ -22,13 +22,13 @@ def patch_and_strides(
 ) -> tuple[tuple[int, ...], Strides]:
     """Fit the patch to the median shape within the budget, and halve each axis while voxels and spacing allow."""
     model = config.model
-    wanted = config.patches.size
-    size = np.array(wanted if wanted is not None else _within(shape, config.patches.voxels), dtype=float)
+    wanted, most = config.patches.size, _most_voxels(config, len(shape))
+    size = np.array(wanted if wanted is not None else _within(shape, most), dtype=float)
     strides = _strides(size, spacing, model)
     divisor = np.prod(strides, axis=0) if strides else np.ones(len(size))
     # the nearest size, of two the smaller: more steps in the same time are worth more than a whole structure at once
     blocks = np.maximum(np.ceil(np.round(size / divisor - 0.5, 6)), 1)
-    while wanted is None and np.prod(blocks * divisor) > config.patches.voxels and blocks.max() > 1:
+    while wanted is None and np.prod(blocks * divisor) > most and blocks.max() > 1:
         blocks[np.argmax(np.where(blocks > 1, blocks * divisor, 0))] -= 1
     patch = tuple(int(n) for n in blocks * divisor)
     if wanted is not None and patch != tuple(wanted):
@@ -61,6 +61,14 @@ def whole_patch(largest_mm: NDArray[np.float64], spacing: Sequence[float], divis
     """Return the smallest patch (z, y, x) that a network takes and that holds a volume of such sides."""
     size = np.ceil(np.round(largest_mm / np.asarray(spacing), 6))
     return tuple(int(n) for n in np.ceil(size / divisor) * divisor)
+
+
+def _most_voxels(config: RunConfig, dims: int) -> int:
+    """Return the largest patch; of slices so small a one that enough of them fit into a batch."""
+    patches = config.patches
+    if dims == 3 or patches.batch_voxels is None or patches.least_batch is None:
+        return patches.voxels
+    return min(patches.voxels, max(64, patches.batch_voxels // patches.least_batch))
 
 
 def _within(shape: Sequence[float], voxels: int) -> NDArray[np.float64]:

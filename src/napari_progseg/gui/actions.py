@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from inspect import isgeneratorfunction
 
 from .desk import Desk
 from .keys import bound
@@ -46,12 +47,18 @@ class Actions:
             for key in bound():
                 layer.bind_key(key.napari, None)
 
-    def _key(self, action: str) -> Callable[[object], None]:
-        def pressed(layer: object) -> None:
-            getattr(self, action)()
+    def _key(self, action: str) -> Callable[[object], object]:
+        do = getattr(self, action)
 
-        pressed.__name__ = action  # napari lists keys by the names of their functions
-        return pressed
+        def pressed(layer: object) -> None:
+            do()
+
+        def held(layer: object) -> Iterator[None]:
+            yield from do()
+
+        bound_to = held if isgeneratorfunction(do) else pressed
+        bound_to.__name__ = action  # napari lists keys by the names of their functions
+        return bound_to
 
     # --- tools --------------------------------------------------------------------------------------------------
 
@@ -93,7 +100,7 @@ class Actions:
         self._set_width(larger[0] if larger else None)
 
     def _set_width(self, sigma_mm: float | None) -> None:
-        if self._desk.answerer.run is not None:
+        if self._desk.answerer.by == "own":
             self._desk.said.emit(
                 "The width of clicks stays: the model that answers has learned it. For another width train a new run "
                 "on the command line with --set clicks.sigma_mm=…"
@@ -107,9 +114,14 @@ class Actions:
             self._desk.case.drawn.drawing.finish()
 
     def give_up(self) -> None:
-        """Forget the line or box that is being drawn."""
+        """Forget the drag, line or box that is being drawn."""
         if self._desk.case is not None:
             self._desk.case.drawn.drawing.give_up()
+
+    def pan(self) -> Iterator[None]:
+        """Let drags pan the view until the key is let go."""
+        if self._desk.case is not None:
+            yield from self._desk.case.drawn.drawing.pan()
 
     # --- structures ---------------------------------------------------------------------------------------------
 
@@ -148,7 +160,7 @@ class Actions:
         self._desk.accept()
 
     def clear(self) -> None:
-        """Take all clicks and boxes away."""
+        """Take all clicks, drags and boxes away."""
         if self._desk.case is not None:
             self._desk.case.clear_clicks()
 

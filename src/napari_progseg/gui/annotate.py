@@ -31,13 +31,10 @@ from .sliceguide import SliceGuide
 from .startmask import possible_layers
 from .theme import INSIDE_COLOUR, OUTSIDE_COLOUR, Look, class_colour
 from .upcoming import Upcoming
-from .wording import latency, run_number
+from .whoanswers import WhoAnswers, answers_sentence
+from .wording import latency
 
 _FILE = "Labels file…"
-_NO_MODEL = (
-    "No model yet: a click finds what stands out around it in its slice. Mend the mask with more clicks or the brush, "
-    "accept it, mark the patient completed, then train with “Masks from clicks”: the model takes over by itself."
-)
 
 
 class Annotate(QStackedWidget):
@@ -64,10 +61,13 @@ class Annotate(QStackedWidget):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setSpacing(GRID)
+        column.setContentsMargins(GRID, GRID, GRID, 0)
         column.addLayout(self._hand())
         column.addLayout(self._steps())
         self.seconds, self.saved = _remark(), _remark()
-        column.addLayout(_headed("Prediction", self.seconds))
+        self.seconds.setToolTip("How long the last answer took")
+        self.answers = WhoAnswers(self._desk.answerer)
+        column.addLayout(_headed("Answered by", self.seconds, self.answers))
         column.addLayout(self._prediction())
         self.slices = SliceGuide(self._desk)
         column.addWidget(self.slices)
@@ -275,12 +275,10 @@ class Annotate(QStackedWidget):
 
     def _refresh_prediction(self) -> None:
         answerer = self._desk.answerer
-        if answerer.run is None:
-            self.source.setText(_NO_MODEL)
-        else:
-            self.source.setText(f"Clicks are answered by {answerer.source or run_number(answerer.run.name)}")
+        self.answers.refresh()
+        self.source.setText(answers_sentence(answerer))
         busy = "answering…" if answerer.answering else ""
-        self.seconds.setText(busy or (f"last answer {latency(answerer.seconds)}" if answerer.seconds else " "))
+        self.seconds.setText(busy or (f"in {latency(answerer.seconds)}" if answerer.seconds else " "))
         self.predict.setEnabled(answerer.predictor is not None)
         self._predicting.setCurrentIndex(int(answerer.predicting))
         self.progress.setValue(round(100 * answerer.fraction))
@@ -303,9 +301,12 @@ def _remark() -> QLabel:
     return remark
 
 
-def _headed(title: str, remark: QLabel) -> QHBoxLayout:
+def _headed(title: str, remark: QLabel, *beside: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
+    row.setSpacing(GRID)
     row.addWidget(heading(title))
+    for widget in beside:
+        row.addWidget(widget, 2)
     row.addWidget(remark, 1)
     return row
 

@@ -1,11 +1,11 @@
-"""Who answers: the chosen models, clicks answered newest first, and whole volumes on request."""
+"""Who answers: a model of the user's own or what answers without one, newest click first; whole volumes on request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -13,23 +13,27 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from ..errors import UserError
 from ..guidance.prompts import Prompt
 from ..volume import Volume
-from . import engine, travel
+from . import engine, preferences, travel
 from .background import Background, Flag, Job, Problem
 from .box import Region
 from .case import OpenCase
 from .compare import Tally
 from .doubts import Doubts
 from .history import Shown
-from .wording import CLICKS_ALONE, source_text
+from .preferences import WithoutModel
+from .wording import CLICKS_ALONE, STARTER, source_text
 
 _PROGRESS_MS = 150
+_SOURCES = {"starter": STARTER, "contrast": CLICKS_ALONE}
+By = Literal["own", WithoutModel]
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What the clicks of a case ask, and of which prediction; without a run they are answered from the image alone."""
+    """What the clicks of a case ask, of whom, and of which prediction; the run is that of the user's own model."""
 
     revision: int
+    by: By
     run: Path | None
     case: OpenCase
     prompts: tuple[Prompt, ...]
@@ -61,9 +65,9 @@ class Whole:
 
 @dataclass(frozen=True, eq=False)
 class _Session:
-    """A session, the model and image it is about, and the state of the prediction that it started from."""
+    """A session, who answers in it, the image it is about, and the state of the prediction that it started from."""
 
-    model: Any
+    who: Any  # a model, or "starter" or "contrast"
     session: Any
     volume: Volume
     base: Shown
@@ -87,6 +91,9 @@ class Answerer(QObject):
         self._fresh = 0
         self.run: Path | None = None
         self.predictor: Path | None = None
+        self.own = True  # the user's own model answers where there is one
+        self.without = preferences.without_model()
+        self.starter = True  # its weights are there; until it is known, that is assumed
         self.source = ""
         self.seconds: float | None = None
         self._ticker = QTimer(self)
@@ -100,6 +107,29 @@ class Answerer(QObject):
         if interactive != self.run:
             self.source, self.seconds = "", None
         self.run, self.predictor = interactive, predictor
+        self.changed.emit()
+
+    @property
+    def by(self) -> By:
+        """Who answers the next click."""
+        if self.own and self.run is not None:
+            return "own"
+        return self.without if self.starter else "contrast"
+
+    def choose(self, by: By) -> None:
+        """Let somebody answer from now on; which of both does so without a model is remembered for all projects."""
+        before = self.by
+        self.own = by == "own" or self.run is None
+        if by != "own" and by != self.without:
+            self.without = by
+            preferences.remember(by)
+        if self.by != before:
+            self.source, self.seconds = "", None
+        self.changed.emit()
+
+    def know_starter(self, there: bool) -> None:
+        """Take note of whether the starter can answer at all."""
+        self.starter = there
         self.changed.emit()
 
     def renew(self) -> None:
@@ -125,7 +155,7 @@ class Answerer(QObject):
     def _next(self) -> None:
         case, self._waiting = self._waiting, None
         if case is not None and not (case.closed or case.answered):
-            request = Request(self._revision, self.run, case, case.history.prompts, case.shown)
+            request = Request(self._revision, self.by, self.run, case, case.history.prompts, case.shown)
             self._answering = self._background.start(
                 "answering a click", _Answering(self, request), self._answered, self._ended
             )
@@ -149,23 +179,26 @@ class Answerer(QObject):
         self.source, self.seconds = reply.source, reply.seconds
         if reply.sigma_mm is not None:
             case.tools.set(sigma_mm=reply.sigma_mm)
-        shown = case.shown.answered(request.prompts, reply.source, by_model=request.run is not None)
+        shown = case.shown.answered(request.prompts, reply.source, by_model=request.by == "own")
         travel.take_answer(case, reply.patches, reply.doubts, shown)
         self.changed.emit()
 
     def answer(self, request: Request) -> Reply:
         """Answer one request. Runs in a worker; workers answer one after the other, so the session is theirs."""
-        model = None if request.run is None else self._model(request.run)
-        case = request.case
+        who, case = self._who(request), request.case
         kept, base = self._session, request.shown.base
-        if kept is None or kept.model is not model or kept.volume is not case.volume or kept.base is not base:
-            started = request.shown.started
-            session = engine.session_without_model() if model is None else engine.make_session(model, own_mask=started)
+        if kept is None or kept.who is not who or kept.volume is not case.volume or kept.base is not base:
+            session = _session_of(who, own_mask=request.shown.started)
             session.set_image(case.volume)
-            kept = self._session = _Session(model, session, case.volume, base)
+            kept = self._session = _Session(who, session, case.volume, base)
         answer = kept.session.answer(request.prompts, request.revision, case.predicted, local=case.tools.local)
-        source = CLICKS_ALONE if model is None else source_text(model.name, model.step, model.dice)
-        return Reply(request, answer.patches, answer.doubts, source, _sigma_mm(model), answer.seconds)
+        return Reply(request, answer.patches, answer.doubts, _source_of(who), _sigma_mm(who), answer.seconds)
+
+    def _who(self, request: Request) -> Any:
+        """Return the model that answers, or which of both answers without one."""
+        if request.by == "own":
+            return self._model(request.run)
+        return "starter" if request.by == "starter" and engine.starter_available() else "contrast"
 
     def _model(self, run: Path) -> Any:
         key = (run, self._fresh)
@@ -265,6 +298,16 @@ class _Predicting:
                 return
             raise
         yield whole
+
+
+def _session_of(who: Any, *, own_mask: bool) -> Any:
+    if who == "starter":
+        return engine.starter_session()
+    return engine.session_without_model() if who == "contrast" else engine.make_session(who, own_mask=own_mask)
+
+
+def _source_of(who: Any) -> str:
+    return _SOURCES[who] if isinstance(who, str) else source_text(who.name, who.step, who.dice)
 
 
 def _sigma_mm(model: Any) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class OpenCase(QObject):
         self.agreement = AgreementLayer(self.viewer, self.image, self._below_clicks, old.agreement)
         self.labels_layer = self._show_labels_layer(old.labels)
         shape = self.volume.geometry.shape_zyx
-        self.click_layer = ClickLayer(self.viewer, self.image, shape, self._clicked, self.say, old.clicks)
+        self.click_layer = ClickLayer(self.viewer, self.image, shape, self.say, old.clicks)
         self.click_layer.show(self.history.prompts)
         self.drawn = DrawnPrompts(self, self._below_clicks)
         self.maps = ClickMaps(self.viewer, self.image, self.volume.geometry.shape_zyx, self._below_clicks)
@@ -155,21 +155,17 @@ class OpenCase(QObject):
 
     # --- clicks and history -------------------------------------------------------------------------------------
 
-    def _clicked(self, voxel_zyx: tuple[int, int, int], swapped: bool) -> None:
-        if self.tools.tool == "click":
-            self.add_click(voxel_zyx, self.tools.inside != swapped)
-
     def add_click(self, voxel_zyx: tuple[int, int, int], inside: bool) -> Entry | None:
         """Add a click for the class in hand and ask for an answer; None where a box says the contrary."""
-        return self.drawn.add_clicks((Click(voxel_zyx, inside, self.chosen.value),))
+        return self.drawn.add((Click(voxel_zyx, inside, self.chosen.value),))
 
     def clear_clicks(self) -> None:
-        """Take all clicks and boxes away, undoably; the prediction stays, and later clicks correct it."""
+        """Take all prompts away, undoably; the prediction stays, and later ones correct it."""
         if self.history.prompts:
             self.say((), "clear")
 
     def say(self, prompts: tuple[Prompt, ...], what: str = "click") -> Entry:
-        """Put these clicks and boxes in place of the present ones, as one step, and ask for one answer."""
+        """Put these prompts in place of the present ones, as one step, and ask for one answer."""
         self.settle()
         if prompts or not self.shown.prompts:
             entry = self.history.record("clicks", prompts)
@@ -221,11 +217,14 @@ class OpenCase(QObject):
         """Whether the prediction holds what the clicks and boxes that stand deserve."""
         return not self.history.prompts or self.history.prompts == self.shown.prompts
 
-    def put(self, region: Region, values: NDArray[Any]) -> tuple[Box, ...]:
-        """Write a box of the prediction in place; Dice, agreement and the canvas follow."""
-        boxes = changes(self.predicted, region, values)
-        for box in boxes:
-            self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+    def put(self, patches: Iterable[tuple[Region, NDArray[Any]]]) -> list[Box]:
+        """Write boxes of the prediction in place; Dice, agreement and the canvas follow, once for all of them."""
+        boxes: list[Box] = []
+        for region, values in patches:
+            changed = changes(self.predicted, region, values)
+            for box in changed:
+                self.recount(box.region, box.old(self.predicted) if self.tally is not None else None)
+            boxes += changed
         if boxes:
             self.show_prediction()
         return boxes

@@ -1,8 +1,8 @@
-"""Clicks on the canvas: a points layer that takes them and shows them."""
+"""Clicks on the canvas: the points layer that shows them, and over which the tools are used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Points
     from napari.viewer import Viewer
 
-_STILL_PIXELS = 4
 _ON_SCREEN_PIXELS = (13, 17)
 _PAST_TENSE = ("added", "removed", "changed")
 
 
 class ClickLayer:
-    """Shows the clicks of a case and reports new ones.
+    """Shows the clicks of a case.
 
     Parameters
     ----------
@@ -32,12 +31,10 @@ class ClickLayer:
     image : Layer
         The image whose space the clicks share.
     shape_zyx : tuple of int
-        Voxels of the image; clicks outside are ignored.
-    on_click : callable
-        Called with (voxel_zyx, swapped); swapped is True for Ctrl+click and right click.
+        Voxels of the image.
     on_edit : callable
-        Called with the clicks and boxes that are left when the user edits the points with napari's own tools. The point
-        in the middle of a box stands for the box: moved away, it is a click of its own.
+        Called with the prompts that are left when the user edits the points with napari's own tools. The point in the
+        middle of a box stands for the box, the one where a drag began for the drag: moved away, it is a click.
     handed : napari.layers.Points or None
         A layer that is there already, of another image.
     """
@@ -47,14 +44,12 @@ class ClickLayer:
         viewer: Viewer,
         image: Layer,
         shape_zyx: tuple[int, int, int],
-        on_click: Callable[[tuple[int, int, int], bool], None],
         on_edit: Callable[[tuple[Prompt, ...]], None],
         handed: Points | None = None,
     ) -> None:
         self._viewer = viewer
         self._space = spatial_kwargs(image)
         self._shape = shape_zyx
-        self._on_click = on_click
         self._on_edit = on_edit
         self._prompts: tuple[Prompt, ...] = ()
         self._writing = False
@@ -76,7 +71,6 @@ class ClickLayer:
         )
 
     def _heard(self, layer: Points) -> Points:
-        layer.mouse_drag_callbacks.append(self._pressed)
         layer.events.data.connect(self._edited)
         return layer
 
@@ -88,7 +82,7 @@ class ClickLayer:
         return self.layer
 
     def show(self, prompts: Sequence[Prompt]) -> None:
-        """Draw clicks, and boxes by their middle: inside a green disc with a plus, outside a vermillion square."""
+        """Draw the click of each prompt: inside a green disc with a plus, outside a vermillion square."""
         self._prompts = tuple(prompts)
         clicks = clicks_in(prompts)
         if self.layer not in self._viewer.layers:
@@ -112,24 +106,6 @@ class ClickLayer:
     def disconnect(self) -> None:
         """Stop listening."""
         self.layer.events.data.disconnect(self._edited)
-        if self._pressed in self.layer.mouse_drag_callbacks:
-            self.layer.mouse_drag_callbacks.remove(self._pressed)
-
-    def _pressed(self, layer: Points, event: Any) -> Iterator[None]:
-        """Tell a click from a drag: drags stay with napari (pan, zoom)."""
-        if str(layer.mode) != "pan_zoom":
-            return
-        swapped = event.button == 2 or "Control" in event.modifiers
-        start = np.array(event.pos)
-        still = True
-        yield
-        while event.type == "mouse_move":
-            still &= bool(np.abs(np.array(event.pos) - start).max() <= _STILL_PIXELS)
-            yield
-        if still and self._viewer.dims.ndisplay == 2:
-            voxel = np.round(layer.world_to_data(event.position)).astype(int)
-            if np.all(voxel >= 0) and np.all(voxel < self._shape):
-                self._on_click(tuple(int(index) for index in voxel), swapped)  # type: ignore[arg-type]
 
     def _edited(self, event: Any) -> None:
         action = str(getattr(event, "action", ""))

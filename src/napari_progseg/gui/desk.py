@@ -94,17 +94,18 @@ class Desk(QObject):
         def steps(stop: threading.Event) -> Iterator[str | None]:
             warm_up()
             yield None
-            yield engine.prepare()
+            yield engine.prepare(), engine.starter_available()
 
         self._pauses.begin()
         self.canvas.learn()
         self.background.start("getting ready", steps, self._prepared)
 
-    def _prepared(self, device: Any) -> None:
-        if isinstance(device, Problem):
-            self.said.emit(device.text)
-            device = "no device"
-        self.device = device
+    def _prepared(self, found: tuple[str, bool] | Problem) -> None:
+        if isinstance(found, Problem):
+            self.said.emit(found.text)
+            found = ("no device", False)
+        self.device = found[0]
+        self.answerer.know_starter(found[1])
         self._pauses.leave_out_what_is_there()
         self.busy_changed.emit()
 
@@ -167,6 +168,7 @@ class Desk(QObject):
         self.project = project
         self.dice_of_case.clear()
         self.chosen_run = None
+        self.answerer.own = True
         self.tools.set(class_index=0)
         recent.remember(project.root)
         self.runs.set_project(project)
@@ -321,6 +323,7 @@ class Desk(QObject):
     def use_run(self, run: Path | None) -> None:
         """Let this run answer clicks (if it can) and predict; None leaves it to the newest."""
         self.chosen_run = run
+        self.answerer.own = True
         self._choose_models()
 
     def _choose_models(self) -> None:

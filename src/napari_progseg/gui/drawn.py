@@ -1,4 +1,4 @@
-"""Lines and boxes of the case on screen: drawn on the canvas, kept in its history."""
+"""Prompts of the case on screen: drawn on the canvas, kept in its history."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ..guidance.boxes import BoxPrompt, boxes_in
+from ..guidance.boxes import BoxPrompt
 from ..guidance.clicks import Click
+from ..guidance.drags import DragPrompt
 from ..guidance.lines import clicks_along
+from ..guidance.prompts import Prompt, boxes_in, click_of
 from .drawing import Drawing
 from .history import Entry
 from .sketch import Sketch
@@ -32,7 +34,7 @@ SHORT_LINE = (
 
 
 class DrawnPrompts:
-    """What lines and boxes do to one case.
+    """What clicks, drags, lines and boxes do to one case.
 
     Parameters
     ----------
@@ -47,12 +49,27 @@ class DrawnPrompts:
         self._shape = case.volume.geometry.shape_zyx
         sketch = Sketch(case.viewer, case.image, below_clicks)
         self.drawing = Drawing(
-            case.viewer, sketch, self._shape, case.tools, self.add_line, self.add_box, self.take_box_away
+            case.viewer,
+            sketch,
+            self._shape,
+            case.tools,
+            self._clicked,
+            self.add_drag,
+            self.add_line,
+            self.add_box,
+            self.take_box_away,
         )
 
     def take_in_hand(self, layer: Points) -> None:
-        """Let lines and boxes be drawn over this layer with the tool in hand."""
+        """Let the tool in hand be used over this layer."""
         self.drawing.attach(layer)
+
+    def _clicked(self, voxel_zyx: tuple[int, int, int], swapped: bool) -> None:
+        self._case.add_click(voxel_zyx, self._case.tools.inside != swapped)
+
+    def add_drag(self, voxel_zyx: tuple[int, int, int], reach_mm: float) -> Entry | None:
+        """Say where the class in hand is and how far it reaches from there; None where a box says the contrary."""
+        return self.add((DragPrompt(voxel_zyx, reach_mm, self._case.chosen.value),), "drag")
 
     def add_line(self, corners: NDArray[Any]) -> Entry | None:
         """Click once in every axial slice that a line, (N, 3) voxels, crosses: one step, answered once."""
@@ -60,13 +77,13 @@ class DrawnPrompts:
         clicks = clicks_along(corners, self._shape, case.chosen.value, inside=case.tools.inside)
         if len(clicks) == 1:
             case.said.emit(SHORT_LINE)
-        return self.add_clicks(clicks, "line")
+        return self.add(clicks, "line")
 
-    def add_clicks(self, clicks: tuple[Click, ...], what: str = "click") -> Entry | None:
-        """Add clicks as one step, but none that a box says the contrary of; None if none is left."""
+    def add(self, new: tuple[Click | DragPrompt, ...], what: str = "click") -> Entry | None:
+        """Add clicks or drags as one step, but none that a box says the contrary of; None if none is left."""
         prompts = self._case.history.prompts
-        fitting = tuple(click for click in clicks if not any(box.refuses(click) for box in boxes_in(prompts)))
-        if len(fitting) < len(clicks):
+        fitting = tuple(each for each in new if not any(box.refuses(click_of(each)) for box in boxes_in(prompts)))
+        if len(fitting) < len(new):
             self._case.said.emit(BESIDE_BOX)
         return self._case.say((*prompts, *fitting), what) if fitting else None
 
@@ -97,7 +114,7 @@ class DrawnPrompts:
         self.drawing.close()
 
 
-def _contradict(box: BoxPrompt, other: BoxPrompt | Click) -> bool:
-    if isinstance(other, Click):
-        return box.refuses(other)
-    return (box.axis, box.plane, box.label) == (other.axis, other.plane, other.label)
+def _contradict(box: BoxPrompt, other: Prompt) -> bool:
+    if isinstance(other, BoxPrompt):
+        return (box.axis, box.plane, box.label) == (other.axis, other.plane, other.label)
+    return box.refuses(click_of(other))

@@ -27,9 +27,11 @@ def prepare() -> str:
     """Import torch and return the device that will be used, in words. Takes seconds the first time."""
     import torch
 
-    # imported now so that the first click, with a model or without, does not wait for it
+    # now, so that the first click, with a model or without, does not wait for it
     from ..inference import session, without_model  # noqa: F401
 
+    if starter_available():
+        starter_session()
     if torch.cuda.is_available():
         return f"GPU · {torch.cuda.get_device_name(0)}"
     return f"CPU · {os.cpu_count()} threads"
@@ -49,8 +51,22 @@ def make_session(model: Any, *, own_mask: bool) -> Any:
     return InteractiveSession(model, own_mask=own_mask)
 
 
+def starter_available() -> bool:
+    """Say whether the starter's weights came with the package."""
+    from ..inference.starter import starter_available as available
+
+    return available()
+
+
+def starter_session() -> Any:
+    """Build the session in which the starter answers clicks."""
+    from ..inference.starter import StarterSession
+
+    return StarterSession()
+
+
 def session_without_model() -> Any:
-    """Build the session that answers clicks before any model exists."""
+    """Build the session that answers clicks from contrast alone."""
     from ..inference.without_model import ClicksAlone
 
     return ClicksAlone()

@@ -50,8 +50,9 @@ GESTURES = {
     "click": Group(
         "With the Click tool",
         (
-            Key("left click", "says the chosen sign, inside or outside"),
+            Key("left click", "says the chosen sign"),
             Key("right click, Ctrl+click", "says the other"),
+            Key("drag to the border", "says the size, too"),
         ),
     ),
     "line": Group(
@@ -86,7 +87,8 @@ KEYS = (
             Key("[", "Narrower clicks; with Paint, a smaller brush", "narrower", "not labels"),
             Key("]", "Wider clicks; with Paint, a larger brush", "wider", "not labels"),
             Key("Enter", "End the line", "finish", "clicks"),
-            Key("Esc", "Give up the line or box", "give_up", "clicks"),
+            Key("Esc", "Give up the drag, line or box", "give_up", "clicks"),
+            Key("Space", "Held down, a drag pans the view", "pan", "clicks"),
         ),
     ),
     Group(
@@ -102,8 +104,8 @@ KEYS = (
         (
             Key("V", "Hide the prediction, or show it again", "hide"),
             Key("C", "Accept: copy the prediction into the labels; can be undone", "accept"),
-            Key("R", "Take all clicks and boxes away, the mask stays; can be undone", "clear"),
-            Key("Ctrl+Z", "Take back the last click, line, box, stroke or accepted mask", "undo"),
+            Key("R", "Take all clicks, drags and boxes away, the mask stays; can be undone", "clear"),
+            Key("Ctrl+Z", "Take back the last click, drag, line, box, stroke or accepted mask", "undo"),
             Key("Ctrl+Shift+Z", "Do it again", "redo"),
         ),
     ),

@@ -1,4 +1,4 @@
-"""What is drawn over the shown slice: the boxes that stand in it, and the line or box under the user's hand."""
+"""What is drawn over the shown slice: the boxes that stand in it, and the line, box or circle under the user's hand."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
 
-_WIDTH_PIXELS = 2.0
+_WIDTH_PIXELS = 2.5
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A line or a box as it is drawn.
+    """A line, a box or a circle as it is drawn.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def take_answer(
     entry = case.history.asking or Entry("clicks", (), ())
     entry.was, entry.now = case.shown, shown
     case.shown = shown
-    entry.boxes = [box for region, labels in patches for box in case.put(region, labels)]
+    entry.boxes = case.put(patches)
     seen = case.doubts
     entry.doubts = [] if seen is None else [box for region, unsure in doubts for box in seen.put(region, unsure)]
     case.changed.emit()
@@ -58,7 +58,7 @@ def put_mask(case: OpenCase, entry: Entry, labels: NDArray[Any]) -> None:
     """Put the mask of a step, (Z, Y, X), in place of whatever is predicted."""
     entry.was, entry.now = case.shown, entry.laid()
     case.shown, case.doubts = entry.now, None
-    entry.boxes[:] = case.put(_WHOLE, labels)
+    entry.boxes[:] = case.put([(_WHOLE, labels)])
 
 
 def clear(case: OpenCase) -> Entry:

@@ -84,8 +84,9 @@ def run_number(name: str) -> str:
     return f"run {number}" if number.isdecimal() else name
 
 
-# names what answers clicks before any model exists
+# name what answers clicks where no model of the user's own does
 CLICKS_ALONE = "clicks and contrast alone"
+STARTER = "answered by the starter"
 
 
 def source_text(run: str, step: int, dice: float | None) -> str:

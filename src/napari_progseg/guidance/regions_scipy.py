@@ -134,3 +134,26 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
             return None
         box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
     return tuple(box)
+
+
+def at(masks: NDArray[np.bool_], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Find the face-connected region of every mask that holds a voxel.
+
+    Parameters
+    ----------
+    masks : ndarray of bool, (B, *S)
+        Masks.
+    starts : ndarray of int64, (B,)
+        One voxel each, as an index in C order.
+
+    Returns
+    -------
+    ndarray of bool, (B, *S)
+        Empty where the voxel is not in the mask.
+    """
+    out = np.zeros_like(masks)
+    for sample, (mask, start) in enumerate(zip(masks, starts, strict=True)):
+        if mask.flat[start]:
+            labels, _ = ndimage.label(mask)
+            out[sample] = labels == labels.flat[start]
+    return out

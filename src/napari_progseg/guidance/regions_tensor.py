@@ -48,6 +48,26 @@ def innermost(masks: Tensor) -> tuple[Tensor, Tensor]:
     return unravelled(index, masks.shape[1:]), depth > 0
 
 
+def at(masks: Tensor, starts: Tensor) -> Tensor:
+    """Find the face-connected region of every mask that holds a voxel.
+
+    Parameters
+    ----------
+    masks : Tensor, (B, *S) bool
+        Masks.
+    starts : Tensor, (B,) int64
+        One voxel each, as an index in C order.
+
+    Returns
+    -------
+    Tensor, (B, *S) bool
+        Empty where the voxel is not in the mask.
+    """
+    roots = _roots(masks).flatten(1)
+    held = masks.flatten(1)
+    return ((roots == roots.gather(1, starts[:, None])) & held & held.gather(1, starts[:, None])).view(masks.shape)
+
+
 def squared_distances(masks: Tensor) -> Tensor:
     """Measure the exact squared Euclidean distance of every voxel to the nearest one outside its mask.
 

@@ -89,6 +89,16 @@ def largest_error(
     return component & _spread(found, component.ndim), (kind == 0) & found, found
 
 
+def regions_at(masks: Tensor, starts: Tensor, method: Method = "auto") -> Tensor:
+    """Find the face-connected region of every mask, (B, *S) bool, that holds a voxel.
+
+    `starts`, (B,) int64, are indices in C order. A region is empty, where its voxel is not in the mask.
+    """
+    if _tensors(masks, method):
+        return regions_tensor.at(masks, starts)
+    return torch.from_numpy(regions_scipy.at(masks.numpy(force=True), starts.numpy(force=True))).to(masks.device)
+
+
 def next_clicks(prediction: Tensor, target: Tensor, min_component: int = 0, method: Method = "auto") -> SimulatedClicks:
     """Click the innermost point of the largest erroneous region of every sample; see `largest_error`."""
     component, inside, found = largest_error(prediction, target, min_component, method)

@@ -151,10 +151,21 @@ def _clicks(config: RunConfig, plan: Plan) -> Statement:
     channel = " and the mask before the last click" if clicks.previous_mask else ""
     none = f"; {clicks.none:.0%} of the samples got no click" if clicks.none else ""
     later = f", after {clicks.after:.0%} of the run without clicks" if clicks.after else ""
+    pieces = (
+        f"; {clicks.decoys:.0%} of the clicked samples asked for a connected piece of similar intensity "
+        "that belongs to no structure"
+        if clicks.decoys
+        else ""
+    )
+    drawn = (
+        "in masks that were drawn from the reference with random mistakes"
+        if clicks.previous == "degraded"
+        else "in the answer of the network"
+    )
     return Statement(
         f"Besides the image the network sees Gaussian maps (σ {width}) of clicks inside and outside{channel}; 1 to "
         f"{clicks.most} clicks of a sample were simulated{later}, the first at the innermost point of the structure, "
-        f"each further one at that of the largest error{none}",
+        f"each further one at that of the largest error {drawn}{none}{pieces}",
         (papers.LIMITED_DATA,),
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import UserError
-from .presets import PRESETS, PROGRESSIVE, RESTORATION, SHAPE
+from .presets import INTERACTIVE, PRESETS, PROGRESSIVE, RESTORATION, SHAPE
 
 Task = Literal["segmentation", "restoration", "interactive", "shape"]
 PresetName = Literal["paper", "transfer-paper", "default", "tiny", "progressive"]
@@ -54,6 +54,9 @@ class PatchConfig(Section):
     voxels: int = Field(16_384, ge=64, description="most voxels of a patch")
     batch: int = Field(32, ge=1)
     batch_voxels: int | None = Field(None, description="lowers the batch so that it holds at most so many voxels")
+    least_batch: int | None = Field(
+        None, ge=1, description="keeps patches so small that so many fit into `batch_voxels` (2D)"
+    )
     foreground: float = Field(0.5, ge=0, le=1, description="share of patches centred on a labelled voxel")
     without_repetition: bool = Field(False, description="every slice once before any comes again (2D)")
     schedule: PatchChoice = Field("constant", description="growing patches with the batch kept or kept full; a control")
@@ -118,13 +121,30 @@ class ClickConfig(Section):
     combine: Literal["max", "sum"] = "max"
     most: int = Field(5, ge=1, le=20, description="most simulated clicks of a training sample")
     background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
-    none: float = Field(0.5, ge=0, le=1, description="share of samples without clicks, all classes learned")
-    after: float = Field(0.25, ge=0, lt=1, description="share of the run that learns without any click first")
+    none: float = Field(0.4, ge=0, le=1, description="share of samples without clicks, all classes learned")
+    after: float = Field(0.1, ge=0, lt=1, description="share of the run that learns without any click first")
+    decoys: float = Field(
+        0.25, ge=0, le=1, description="share of clicked samples whose clicks name a piece of the image, not a class"
+    )
     previous_mask: bool = True
+    previous: Literal["degraded", "answers"] = Field(
+        "degraded", description="where the mask before a click comes from: mistakes drawn from the truth, the network"
+    )
     previous_dropout: float = Field(0.3, ge=0, le=1)
+    emphasis: float = Field(0.5, ge=0, description="weight of the cross entropy near the clicks; 0 leaves it out")
     bent: float = Field(0.5, ge=0, le=1, description="share of samples with several clicks whose contour is bent")
     bend: float = Field(0.25, ge=0, le=1, description="how far, as a share of the object's radius")
     min_component: int = Field(5, ge=0, description="smaller errors get no click (voxels)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, document: Any) -> Any:
+        """Read the settings of a run from before clicks named pieces: it learned without them."""
+        if isinstance(document, dict) and "min_component" in document and not {"previous", "decoys"} & set(document):
+            whole = set(cls.model_fields) - {"previous", "decoys", "emphasis"}
+            if whole <= set(document):
+                return {**document, "previous": "answers", "decoys": 0.0, "emphasis": 0.0}
+        return document
 
 
 class RestorationConfig(Section):
@@ -296,6 +316,8 @@ def preset_config(preset: PresetName, task: Task, /, *, size: Size = "tiny", **f
         sections = _with(sections, PROGRESSIVE)
     if task == "restoration":
         sections = _with(sections, RESTORATION)
+    if task == "interactive":
+        sections = _with(sections, INTERACTIVE.get(size if preset == "progressive" else preset, {}))
     if task == "shape" and preset in SHAPE:
         sections = _with(sections, SHAPE[preset])
     return _checked({"task": task, "preset": preset, **sections, **fields})

@@ -26,7 +26,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "combine": "sum",
             "none": 0.0,
             "after": 0.0,
+            "decoys": 0.0,
             "previous_mask": False,
+            "previous": "answers",
+            "emphasis": 0.0,
             "bent": 0.0,
             "min_component": 0,
         },
@@ -73,6 +76,10 @@ PROGRESSIVE: dict[str, dict[str, Any]] = {
     "clicks": {"previous_mask": True},
     "samples": {"schedule": "pdl"},
     "patches": {"schedule": "efficiency"},
+}
+# what task "interactive" changes: a click names one object of a patch, so that a batch has to hold many patches
+INTERACTIVE: dict[str, dict[str, dict[str, Any]]] = {
+    "tiny": {"patches": {"batch_voxels": 8 * 112 * 112, "least_batch": 8}},
 }
 # what task "restoration" changes: the distortions are augmentation enough, as in the paper, and what is to be restored
 # is the image as it was scanned
