@@ -130,7 +130,7 @@ class StarterSession:
         shown[tuple(at.clip(0, look.window.size - 1))] = True
         region, values = look.window.back(look.logits, scan.image.shape, _extent(shown, look.window))
         labels = self._merged(scan, region, values > 0, newest, said)
-        if local and len(own) > 1:
+        if local and len(own) > 1 and isinstance(newest, Click) and not guessed:
             reach = [float(each) for each in SIGMA_VOXELS * look.window.ratio]
             labels = _mended(scan.labels[region], labels, newest, region, reach)
         return self._keep(scan, newest, look.window, region, labels, own)
