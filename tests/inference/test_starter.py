@@ -221,12 +221,16 @@ def test_a_mask_that_is_there_stays_where_nothing_was_clicked(two_balls: Started
     assert dice(mask[:, :, :40] == 1, LEFT[:, :, :40]) > 0.9
 
 
+<<<<<<< HEAD
 BEYOND = pytest.mark.xfail(
     reason="a clicked voxel beyond the mask is left out with the rest of its window", strict=False
 )
 
 
 @pytest.mark.parametrize("inside", [pytest.param(True, marks=BEYOND), False])
+=======
+@pytest.mark.parametrize("inside", [True, False])
+>>>>>>> main
 def test_a_clicked_voxel_ends_on_the_side_that_was_clicked_and_stays_there(two_balls: Started, inside: bool) -> None:
     """The model obeys neither: the outside click lies in its object, the inside click in the dark beside it."""
     clicked = Click((20, 30, 12) if not inside else (20, 30, 28), inside, 1)
@@ -293,7 +297,6 @@ def test_a_ct_is_shown_in_a_range_around_what_was_clicked_and_an_mr_as_it_is(vol
         assert set(model.limits) == {limits}
 
 
-@pytest.mark.xfail(reason="later drags and boxes mend only what their voxel hits", strict=False)
 @pytest.mark.parametrize("again", [DRAG, BoxPrompt((20, 21, 7), (20, 39, 25), 0, 1)], ids=["drag", "box"])
 def test_a_drag_or_box_renews_what_it_is_about_also_where_its_voxel_is_marked_already(
     two_balls: Started, again: Prompt

@@ -126,9 +126,11 @@ class StarterSession:
             return self._keep(scan, newest, None, region, scan.labels[region].copy(), own)
         look = self._look(scan, window, said, value, limits)
         shown = (look.logits > 0) | (_share(scan, look.window, value) > 0)
+        at = np.rint(look.window.to_window([click_of(newest).voxel_zyx])[0]).astype(int)
+        shown[tuple(at.clip(0, look.window.size - 1))] = True
         region, values = look.window.back(look.logits, scan.image.shape, _extent(shown, look.window))
         labels = self._merged(scan, region, values > 0, newest, said)
-        if local and len(own) > 1:
+        if local and len(own) > 1 and isinstance(newest, Click) and not guessed:
             reach = [float(each) for each in SIGMA_VOXELS * look.window.ratio]
             labels = _mended(scan.labels[region], labels, newest, region, reach)
         return self._keep(scan, newest, look.window, region, labels, own)
@@ -298,10 +300,8 @@ def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -
     return np.isin(pieces, chosen)
 
 
-def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box | None:
-    """Return the part of a window that a mask takes up, and a voxel around it; None of an empty one."""
-    if not mask.any():
-        return None
+def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box:
+    """Return the part of a window that a mask takes up, and a voxel around it."""
     found = ndimage.find_objects(mask.astype(np.uint8))[0]
     z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in found)
     return z, y, x
