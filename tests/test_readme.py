@@ -33,7 +33,7 @@ def test_the_command_line_quick_start_runs(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (script,) = (block for block in blocks("sh") if "progseg train" in block)
     lines = [line for line in script.replace("--minutes 5", "--steps 2 --set model.width=4").splitlines() if line]
-    assert len(lines) == 10
+    assert len(lines) == 11
     for line in lines:
         words = shlex.split(line, comments=True)
         assert words[0] == "progseg"
