@@ -19,7 +19,7 @@ _SCATTERED = 0.2
 # share of masks that are moved and bent, and how far, as a share of the object's radius
 _MOVED, _MOVE = 0.5, 0.25
 # share of masks that are a decoy, and share that at least hold one
-_REPLACED, _JOINED = 0.1, 0.25
+_REPLACED, _JOINED = 0.15, 0.4
 
 
 def mistaken(masks: Tensor, decoys: Tensor, generator: torch.Generator) -> Tensor:
