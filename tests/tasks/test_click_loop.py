@@ -1,5 +1,7 @@
 """The simulated user of training listens: every further click is about what the network answered to the one before.
 
+That is the rule of the paper and of `clicks.previous` ``answers``; masks that are drawn with mistakes ask no network.
+
 The network of this file answers differently after every click, so that a loop that never looks at new answers, looks at
 old ones, or looks at another structure is told from one that does.
 """
@@ -46,15 +48,16 @@ def prepared(plan_of: Callable[..., Plan]) -> tuple[Tensor, Tensor]:
     """Return the inputs (B, 4, Y, X) of a batch, and the structure (B,) that is clicked in each sample."""
     plain: dict[str, Any] = {
         **{"background": 0.0, "none": 0.0, "previous_dropout": 0.0, "min_component": 0, "bent": 0.0, "after": 0.0},
-        **{"sigma_mm": 1.0, "most": MOST, "previous": "answers", "decoys": 0.0},
+        **{"sigma_mm": 1.0, "most": MOST, "decoys": 0.0, "previous": "answers"},
     }
     plan = plan_of(clicks=plain, task="interactive", classes=BOTH, patch=(SIDE, SIDE))
     labels = torch.zeros((SAMPLES, SIDE, SIDE), dtype=torch.uint8)
     for value, place in enumerate(STRUCTURES, 1):
         labels[:, *place] = value
     batch = Batch(torch.zeros(SAMPLES, 1, SIDE, SIDE), labels)
-    inputs, _ = Interactive(plan).prepare(batch, Wandering(), 1.0, torch.Generator().manual_seed(0))
-    chosen = (inputs[:, 1][:, *STRUCTURES[1]].flatten(1).amax(1) > 0.999).long()
+    inputs, targets = Interactive(plan).prepare(batch, Wandering(), 1.0, torch.Generator().manual_seed(0))
+    # every channel learns the structure that is clicked
+    chosen = targets.masks[:, 0, STRUCTURES[1][0].start, STRUCTURES[1][1].start].long()
     assert set(chosen.tolist()) == {0, 1}
     return inputs, chosen
 

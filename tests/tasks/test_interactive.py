@@ -240,7 +240,9 @@ def test_degraded_masks_are_mended_without_asking_the_network(plan_of: PlanOf, d
     inputs, _ = prepared(degraded(plan_of), network=network)
     assert network.seen == []
     assert network.training
-    assert set(drawn[-1].valid.sum(1).tolist()) == {1, 2, 3, 4, 5}
+    counts = drawn[-1].valid.sum(1).bincount(minlength=6)
+    assert counts[0] == 0
+    assert counts[1] > counts[2] > counts[4:].sum(), "few clicks are more frequent than many"
     assert inputs[:, 3].flatten(1).any(1).float().mean() > 0.8
     assert len(inputs[:, 3].flatten(1).unique(dim=0)) > 20
 

@@ -19,7 +19,7 @@ _SCATTERED = 0.2
 # share of masks that are moved and bent, and how far, as a share of the object's radius
 _MOVED, _MOVE = 0.5, 0.25
 # share of masks that are a decoy, and share that at least hold one
-_REPLACED, _JOINED = 0.1, 0.25
+_REPLACED, _JOINED = 0.15, 0.4
 
 
 def mistaken(masks: Tensor, decoys: Tensor, generator: torch.Generator) -> Tensor:
@@ -52,10 +52,13 @@ def mistaken(masks: Tensor, decoys: Tensor, generator: torch.Generator) -> Tenso
     if len(which := (uniform(0, 1).flatten() < _MOVED).nonzero()[:, 0]):
         moved[which] = bent(moved[which], _MOVE, generator)
     soft = torch.lerp(moved, _averaged(moved, size, _BLOCK), uniform(0.3, 1))
-    noise = uniform(0, 0.35) * _noise(batch, size, _FINE, generator).to(masks.device)
-    noise = noise + uniform(0, 0.35) * _noise(batch, size, _COARSE, generator).to(masks.device)
+    fine, coarse = (
+        torch.randn(batch, 1, *_control(size, spacing), generator=generator) for spacing in (_FINE, _COARSE)
+    )
+    coarse = _interpolated(coarse, fine.shape[2:])[:, None]
+    noise = uniform(0, 0.35)[:, None] * fine.to(masks.device) + uniform(0, 0.35)[:, None] * coarse.to(masks.device)
     near = _averaged(moved, size, _COARSE) > 0
-    found = (soft + noise > uniform(0.25, 0.75)) & (near | (uniform(0, 1) < _SCATTERED))
+    found = (soft + _interpolated(noise, size) > uniform(0.25, 0.75)) & (near | (uniform(0, 1) < _SCATTERED))
     taken = uniform(0, 1)
     return torch.where(taken < _REPLACED, decoys, found | (decoys & (taken < _JOINED)))
 
@@ -67,10 +70,9 @@ def _averaged(masks: Tensor, size: Sequence[int], block: int) -> Tensor:
     return _interpolated(mean(masks[:, None], sides, ceil_mode=True, count_include_pad=False), size)
 
 
-def _noise(batch: int, size: Sequence[int], spacing: int, generator: torch.Generator) -> Tensor:
-    """Draw smooth noise (B, *size) with normal values at control points so many voxels apart."""
-    control = [max(2, -(-n // spacing)) for n in size]
-    return _interpolated(torch.randn(batch, 1, *control, generator=generator), size)
+def _control(size: Sequence[int], spacing: int) -> list[int]:
+    """Return how many control points, so many voxels apart, a patch has along each axis."""
+    return [max(2, -(-n // spacing)) for n in size]
 
 
 def _interpolated(values: Tensor, size: Sequence[int]) -> Tensor:
