@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from canvas import ANSWER, INSIDE, OUTSIDE, REFERENCE, Slice, figure_of, mark, outline, save, show
+from canvas import ANSWER, INSIDE, REFERENCE, Slice, figure_of, mark, outline, save, show
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from sample_runs import PATIENT, SampleRuns, asked
@@ -28,7 +28,7 @@ def main(target: Path, runs: SampleRuns) -> None:
     """Draw tasks in two rows, and answers in a third."""
     sentences = (
         "Above: generated images; a click or a drag is about one object (outlined). Nothing else was learned from.",
-        "Below: a scan that the starter has never seen: the answer to a drag, and to two clicks after it.",
+        "Below: a scan that it has never seen, axial and coronal: the answers to a drag and to two clicks after it.",
     )
     figure, grid = figure_of(3, COLUMNS, sentences, width=1.6)
     tasks = draw_tasks(torch.Generator().manual_seed(SEED), 3 * COLUMNS, SIZE)
@@ -37,7 +37,7 @@ def main(target: Path, runs: SampleRuns) -> None:
         show(axes, image[z], most=1.0)
         outline(axes, wanted[z], REFERENCE)
     draw_answers(list(grid[2]), runs)
-    save(figure, target, {"object": REFERENCE, "answer": ANSWER, "inside": INSIDE, "outside": OUTSIDE})
+    save(figure, target, {"object": REFERENCE, "answer": ANSWER, "drag": INSIDE})
 
 
 def draw_answers(row: list[Axes], runs: SampleRuns) -> None:
@@ -59,24 +59,24 @@ def draw_answers(row: list[Axes], runs: SampleRuns) -> None:
         prompts.append(prompt)
         for region, patch in session.answer(prompts, number, marked.copy()).patches:
             marked[region] = patch
-        pair = row[2 * number : 2 * number + 2]
-        z = clicks_in(prompts)[-1].voxel_zyx[0]
-        _draw(pair[0], volume.image[z], wanted[z], np.zeros_like(wanted[z]), prompt, spacing)
-        _draw(pair[1], volume.image[z], wanted[z], marked[z] > 0, prompt, spacing)
+        z, y, _ = clicks_in(prompts)[0].voxel_zyx
+        axial, coronal = row[2 * number : 2 * number + 2]
+        _draw(axial, volume.image[z], wanted[z], marked[z] > 0)
+        _draw(coronal, volume.image[:, y], wanted[:, y], marked[:, y] > 0)
         overlap = 2 * float(((marked > 0) & wanted).sum()) / float((marked > 0).sum() + wanted.sum())
-        pair[1].set_title(f"Dice {overlap:.2f}", fontsize=9)
+        axial.set_title(f"{('drag', '1 click more', '2 clicks more')[number]}: Dice {overlap:.2f}", fontsize=9)
+        if isinstance(prompt, DragPrompt):
+            mark(axial, clicks_in([prompt]))
+            centre, reach = prompt.voxel_zyx, prompt.reach_mm / spacing[2]
+            limits = axial.get_xlim(), axial.get_ylim()
+            axial.add_patch(Circle((centre[2], centre[1]), reach, fill=False, color=INSIDE, linewidth=1.5))
+            axial.set(xlim=limits[0], ylim=limits[1])
 
 
-def _draw(
-    axes: Axes, image: Slice, wanted: Slice, answer: Slice, prompt: Prompt, spacing: tuple[float, float, float]
-) -> None:
+def _draw(axes: Axes, image: Slice, wanted: Slice, answer: Slice) -> None:
     show(axes, image)
     outline(axes, wanted, REFERENCE)
     outline(axes, answer, ANSWER)
-    mark(axes, clicks_in([prompt]))
-    if isinstance(prompt, DragPrompt):
-        _, y, x = prompt.voxel_zyx
-        axes.add_patch(Circle((x, y), prompt.reach_mm / spacing[2], fill=False, color=INSIDE, linewidth=1.5))
 
 
 if __name__ == "__main__":
