@@ -1,8 +1,8 @@
 """From a click to the updated mask on a 512×512 slice, through the dock: median and 95th percentile.
 
 ``python benchmarks/click_latency.py`` clicks in the real window on a made-up CT, answered by models that were trained
-on it for a few steps and by the starter, and prints the time from the press of the mouse to the first frame on the screen
-that shows the mask. The starter marks a structure in all slices; its first click looks for the size.
+on it for a few steps and by the starter, and prints the time from the press of the mouse to the first frame on the
+screen that shows the mask. The starter marks a structure in all slices; its first click looks for the size.
 """
 
 from __future__ import annotations

@@ -142,3 +142,9 @@ def test_whether_the_starter_is_there_is_known_without_loading_it(
     assert click_model.starter_available()
     monkeypatch.setattr(click_model, "WEIGHTS", tmp_path / "none.safetensors")
     assert not click_model.starter_available()
+
+
+def test_damaged_weights_say_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "cut.safetensors").write_bytes(b"not what it was")
+    with pytest.raises(UserError, match=r"cannot be read; nothing was changed; reinstall the package"):
+        load_starter("cpu", tmp_path / "cut.safetensors")

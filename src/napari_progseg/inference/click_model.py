@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..data.click_windows import WINDOW_IN_REACHES, click_inputs, scale_windows, window_ranges
@@ -103,7 +104,7 @@ class ClickModel:
         pixels = torch.from_numpy(np.stack([_cut(window, image, limits) for window in windows]))[:, None]
         low, high = window_ranges(pixels)
         under = np.array(
-            [[_cut(_around(window, at), image, limits).mean() for at in said.voxels_zyx] for window in windows]
+            [[_cut(_around(window, at), image, limits).ravel() for at in said.voxels_zyx] for window in windows]
         )
         places = np.stack([window.to_window(said.voxels_zyx) for window in windows])
         count, clicks = len(windows), len(said.inside)
@@ -112,7 +113,7 @@ class ClickModel:
             torch.from_numpy(said.inside).expand(count, clicks),
             torch.ones((count, clicks), dtype=torch.bool),
         )
-        intensities = scale_windows(torch.from_numpy(under).float(), low.view(-1, 1), high.view(-1, 1))
+        intensities = scale_windows(torch.from_numpy(under).float(), low.view(-1, 1, 1), high.view(-1, 1, 1)).mean(2)
         reach = torch.tensor(
             [
                 window.size / WINDOW_IN_REACHES if guess_reach else (said.reach_mm or 0.0) / window.step_mm
@@ -148,7 +149,12 @@ def load_starter(device: str = "auto", weights: Path = WEIGHTS) -> ClickModel:
             "with scripts/train_starter.py"
         )
     network = ClickUnet()
-    network.load_state_dict(read_weights(weights))
+    try:
+        network.load_state_dict(read_weights(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"the starter's weights in {weights} cannot be read; nothing was changed; reinstall the package"
+        ) from error
     return ClickModel(network, choose_device(device))
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ..data.click_windows import WINDOW_IN_REACHES, click_inputs, clicked_intensities
 from ..data.synthesis import Task
 from ..guidance.maps import ClickTensor
-from ..guidance.simulate import innermost_points, next_clicks
+from ..guidance.simulate import SimulatedClicks, innermost_points, next_clicks
 
 MOST_CLICKS = 8
 _BEGUN, _BLIND = 0.2, 0.4
@@ -204,5 +204,13 @@ def _coarse_clicks(masks: Tensor, targets: Tensor, aim: Tensor) -> ClickTensor:
         functional.avg_pool3d(each[:, None].float(), 2)[:, 0] >= 0.5 for each in (targets & ~masks, masks & ~targets)
     )
     found = next_clicks(surplus & aim, missing & aim)
+    if not found.found.all():
+        # nothing wrong where it was looked for: anywhere
+        anywhere = next_clicks(surplus, missing)
+        found = SimulatedClicks(
+            torch.where(found.found[:, None], found.positions, anywhere.positions),
+            torch.where(found.found, found.inside, anywhere.inside),
+            found.found | anywhere.found,
+        )
     position = 2 * found.positions.float() + 0.5
     return ClickTensor(position[:, None], found.inside[:, None], found.found[:, None])
