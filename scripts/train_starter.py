@@ -39,10 +39,12 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = ClickUnet()
     before: dict[str, Any] | None = None
-    if asked.begin == "package":
-        network.load_state_dict(read_weights(WEIGHTS))
+    if asked.begin != "scratch":
+        network.load_state_dict(read_weights(WEIGHTS if asked.begin == "package" else Path(asked.begin)))
         before = measure_held_out(network.to(device))
         print(f"before: {_line(before)}", flush=True)
+    if not asked.minutes:
+        return
     new, report = _train(network.to(device, memory_format=torch.channels_last_3d), device, asked)
     after = measure_held_out(new)
     better = before is None or after["mean"] > before["mean"]
@@ -97,9 +99,13 @@ def _line(found: dict[str, Any]) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, required=True, help="length of the training, measurements not counted")
+    parser.add_argument(
+        "--minutes", type=float, required=True, help="length of the training, measurements not counted; 0 measures only"
+    )
     parser.add_argument("--shapes", type=Path, help="folder of the shape bank; without it shapes are generated alone")
-    parser.add_argument("--from", dest="begin", choices=("package", "scratch"), default="package")
+    parser.add_argument(
+        "--from", dest="begin", default="package", metavar="package|scratch|FILE", help="weights to begin with"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another one for every part of the training")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="file of weights to write")
     return parser.parse_args()
