@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from .boxes import BoxPrompt
 from .clicks import Click
@@ -44,3 +45,8 @@ def steps_of(prompts: Iterable[Prompt]) -> tuple[Step, ...]:
     for prompt in prompts:
         steps += [prompt, prompt.middle] if isinstance(prompt, BoxPrompt) else [click_of(prompt)]
     return tuple(steps)
+
+
+def count_common(before: Iterable[Prompt], after: Iterable[Prompt]) -> int:
+    """Count how many prompts two lists begin with alike: those that need not be answered again."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))

@@ -54,19 +54,25 @@ def predict_folder(
         If there is no scan, two scans have one name, the clicks or all masks belong to no scan, or the model takes no
         clicks, or no mask to start from.
     """
-    images, out = images.resolve(), out.resolve()
-    start = None if start is None else start.resolve()
-    # labels that an earlier call wrote below the images are no scans
-    written = [out] if images in out.parents else []
-    scans, passed_over = matching.find_scans(images, written if start is None else [*written, start], out)
+    images, out, start = images.resolve(), out.resolve(), None if start is None else start.resolve()
+    scans, passed_over = scans_to_predict(images, out, start)
     yield from (Predicted("DICOM folder", fault=reason) for reason in passed_over)
-    files = _click_files(model, clicks, {scan.id for scan in scans}) if clicks is not None else {}
+    files = _click_files_of(model, clicks, {scan.id for scan in scans}) if clicks is not None else {}
     masks = {} if start is None else _masks(model, start, scans, images, with_clicks=clicks is not None)
     for scan in scans:
         try:
             yield _predict_scan(model, scan, out, files.get(scan.id), masks.get(scan.id))
         except UserError as error:
             yield Predicted(scan.id, fault=str(error))
+
+
+def scans_to_predict(images: Path, out: Path, start: Path | None) -> tuple[Sequence[matching.Scan], Sequence[str]]:
+    """Find the scans below a folder, and say what was passed over; paths are absolute.
+
+    Labels that an earlier call wrote below the images, and masks to start from, are no scans.
+    """
+    written = [out] if images in out.parents else []
+    return matching.find_scans(images, written if start is None else [*written, start], out)
 
 
 def predict_with_clicks(
@@ -137,6 +143,17 @@ def _masks(
             "add the clicks, or leave out the start"
         )
     refuse_start(model)
+    return masks_of_scans(start, scans, images)
+
+
+def masks_of_scans(start: Path, scans: Sequence[matching.Scan], images: Path) -> dict[str, Path]:
+    """Match masks with scans by name, by case; a scan may be without one.
+
+    Raises
+    ------
+    UserError
+        If no mask belongs to a scan.
+    """
     matches, _ = matching.match_labels(scans, images, start)
     found = {match.scan.id: match.label for match in matches if match.label is not None}
     if not found:
@@ -146,12 +163,23 @@ def _masks(
     return found
 
 
-def _click_files(model: TrainedModel, clicks: Path, cases: set[str]) -> dict[str, Path]:
+def _click_files_of(model: TrainedModel, clicks: Path, cases: set[str]) -> dict[str, Path]:
     if model.config.task != "interactive":
         raise UserError(
             f"{model.name} is a model without clicks; nothing was predicted; leave out the clicks or train with "
             "task interactive"
         )
+    return click_files(clicks, cases)
+
+
+def click_files(clicks: Path, cases: set[str]) -> dict[str, Path]:
+    """Find ``CASE.json`` of scans, by case.
+
+    Raises
+    ------
+    UserError
+        If there is none, or one belongs to no scan.
+    """
     files = {path.stem: path for path in sorted(clicks.glob("*.json"))}
     if alone := sorted(set(files) - cases):
         raise UserError(

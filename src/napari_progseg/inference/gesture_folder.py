@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from ..geometry import Geometry
 from ..guidance.files import classes_in, read_clicks
 from ..io.names import label_suffix
 from ..volume import LabelClass, LabelMap
-from .folder import Predicted
+from .folder import Predicted, click_files, masks_of_scans, scans_to_predict
 from .gestures import Answers
+from .start import refuse_other_grid
 
 
 def predict_gestures(
@@ -41,42 +42,22 @@ def predict_gestures(
     UserError
         If there is no file of clicks, one belongs to no scan, or no mask belongs to one.
     """
-    images, out = images.resolve(), out.resolve()
-    start = None if start is None else start.resolve()
-    # labels that an earlier call wrote below the images are no scans
-    written = [out] if images in out.parents else []
-    scans, passed_over = matching.find_scans(images, written if start is None else [*written, start], out)
+    images, out, start = images.resolve(), out.resolve(), None if start is None else start.resolve()
+    scans, passed_over = scans_to_predict(images, out, start)
     yield from (Predicted("DICOM folder", fault=reason) for reason in passed_over)
-    files = {path.stem: path for path in sorted(clicks.glob("*.json"))}
-    if not files:
-        raise UserError(f"there is no CASE.json in {clicks}; nothing was predicted; check the folder of clicks")
-    if alone := sorted(set(files) - {scan.id for scan in scans}):
-        raise UserError(
-            f"no scan belongs to the clicks {matching.listed(alone)}; nothing was predicted; name each file CASE.json"
-        )
+    files = click_files(clicks, {scan.id for scan in scans})
     named = (
         make_classes(parse_classes(classes))
         if classes
         else make_classes({name: (value,) for value, name in enumerate(classes_in(files.values()), start=1)})
     )
-    masks = {} if start is None else _masks(start, scans, images)
+    masks = {} if start is None else masks_of_scans(start, scans, images)
     for scan in scans:
         if scan.id in files:
             try:
                 yield _answer_scan(answers, scan, files[scan.id], named, out, masks.get(scan.id))
             except UserError as error:
                 yield Predicted(scan.id, fault=str(error))
-
-
-def _masks(start: Path, scans: Sequence[matching.Scan], images: Path) -> dict[str, Path]:
-    """Find the mask that each scan starts from, by case."""
-    matches, _ = matching.match_labels(scans, images, start)
-    found = {match.scan.id: match.label for match in matches if match.label is not None}
-    if not found:
-        raise UserError(
-            f"no file in {start} has the name of a scan in {images}; nothing was predicted; name each mask as its scan"
-        )
-    return found
 
 
 def _answer_scan(
@@ -99,9 +80,5 @@ def _answer_scan(
 def _read_mask(path: Path, geometry: Geometry) -> NDArray[np.uint16]:
     """Read the mask that clicks correct, (Z, Y, X)."""
     found = io.read_labels(path, like=geometry)
-    if fault := geometry.mismatch(found.geometry):
-        raise UserError(
-            f"the mask to start from does not lie on the grid of the image: {fault}; nothing was predicted; "
-            "resample it onto the image's grid"
-        )
+    refuse_other_grid(found, geometry)
     return found.labels.astype(np.uint16)

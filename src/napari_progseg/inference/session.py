@@ -16,14 +16,14 @@ from ..data.preprocess import Box, Prepared, prepare
 from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.clicks import Click
 from ..guidance.maps import ClickTensor, click_maps
-from ..guidance.prompts import Prompt, Step, boxes_in, steps_of
+from ..guidance.prompts import Prompt, Step, boxes_in, count_common, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .correction import corrected, obey, renewed, untouched
 from .model import TrainedModel, stacked
 from .predict import label_type, slice_probabilities, to_labels
 from .unsure import doubtful
-from .windows import Start, around, common_part, inner, overlap, tiles
+from .windows import Start, around, common_part, distinct, inner, overlap, tiles
 
 Labels = NDArray[np.unsignedinteger]
 # of the windows that hold other pieces of a structure so many are looked at again, the nearest ones
@@ -112,7 +112,7 @@ class InteractiveSession:
         began = time.perf_counter()
         image = self._in_hand
         steps = steps_of(clicks)
-        kept = _common(image.applied, steps)
+        kept = count_common((done.step for done in image.applied), steps)
         touched = self._take_back(image, kept)
         if current is not None:
             self._start_from(image, [self._reach(steps, number) for number in range(kept, len(steps))], current)
@@ -124,7 +124,7 @@ class InteractiveSession:
                 touched += self._apply(image, group, steps, local=local)
         if current is not None:
             touched += [box for box in image.known.values() if not np.array_equal(image.labels[box], current[box])]
-        patches = tuple((region, image.labels[region].copy()) for region in _distinct(touched).values())
+        patches = tuple((region, image.labels[region].copy()) for region in distinct(touched).values())
         doubts, image.doubts = tuple(image.doubts), []
         return Answer(revision, patches, time.perf_counter() - began, doubts)
 
@@ -136,7 +136,7 @@ class InteractiveSession:
                 if overlap(region, box):
                     fresh[inner(box, region)] = False
             image.labels[region][fresh] = current[region][fresh]
-        image.known |= _distinct(regions)
+        image.known |= distinct(regions)
 
     @property
     def _in_hand(self) -> _Image:
@@ -178,7 +178,7 @@ class InteractiveSession:
         ):
             if self._is_first(steps, number):
                 regions += self._renew_others(image, image.applied[place], region, number, steps)
-        image.known |= _distinct(regions)
+        image.known |= distinct(regions)
         return regions
 
     def _renew_others(
@@ -227,7 +227,7 @@ class InteractiveSession:
         region = self._plane(box)
         image.applied.append(_Applied(box, [(region, image.labels[region].copy())]))
         confine(image.labels, [box])
-        image.known |= _distinct([region])
+        image.known |= distinct([region])
         return region
 
     def _corrected(self, before: Labels, answer: Labels, click: Click, region: Box) -> Labels:
@@ -337,15 +337,6 @@ def _click_tensor(clicks: list[Click], prepared: Prepared, start: Start, plan: P
     )
 
 
-def _common(applied: Sequence[_Applied], steps: Sequence[Step]) -> int:
-    kept = 0
-    for done, step in zip(applied, steps, strict=False):
-        if done.step != step:
-            break
-        kept += 1
-    return kept
-
-
 def _rounds(numbers: range, steps: Sequence[Step], plan: Plan) -> list[list[int]]:
     """Group clicks that can be answered together: in 2D runs of clicks on different slices, in 3D one by one."""
     groups: list[list[int]] = []
@@ -370,7 +361,3 @@ def _click(steps: Sequence[Step], number: int) -> Click:
 
 def _says_inside(click: Click, label: int) -> bool:
     return click.inside and click.label == label
-
-
-def _distinct(regions: list[Box]) -> dict[tuple[tuple[int, int], ...], Box]:
-    return {tuple((part.start, part.stop) for part in region): region for region in regions}

@@ -25,6 +25,21 @@ def refuse_start(model: TrainedModel) -> None:
         )
 
 
+def refuse_other_grid(mask: LabelMap, geometry: Geometry) -> None:
+    """Refuse a mask that does not lie on the grid of its image.
+
+    Raises
+    ------
+    UserError
+        If the grids differ.
+    """
+    if fault := geometry.mismatch(mask.geometry):
+        raise UserError(
+            f"the mask to start from does not lie on the grid of the image: {fault}; nothing was predicted; "
+            "resample it onto the image's grid"
+        )
+
+
 def start_from(model: TrainedModel, mask: LabelMap, geometry: Geometry) -> LabelMap:
     """Check a mask that clicks are to correct, and write it in the model's label values.
 
@@ -43,11 +58,7 @@ def start_from(model: TrainedModel, mask: LabelMap, geometry: Geometry) -> Label
         If the model does not look at the previous mask, the grids differ, or a value belongs to no class.
     """
     refuse_start(model)
-    if fault := geometry.mismatch(mask.geometry):
-        raise UserError(
-            f"the mask to start from does not lie on the grid of the image: {fault}; nothing was predicted; "
-            "resample it onto the image's grid"
-        )
+    refuse_other_grid(mask, geometry)
     if fault := value_fault(Checked(values_of(mask.labels)), model.classes):
         raise UserError(f"the mask to start from does not fit the model: {fault}; nothing was predicted; correct it")
     names = {each.value: each.name for each in model.classes}

@@ -16,12 +16,13 @@ from ..data.preprocess import Box
 from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.clicks import Click
 from ..guidance.drags import DragPrompt
-from ..guidance.prompts import Prompt, boxes_in, click_of, steps_of
+from ..guidance.prompts import Prompt, boxes_in, click_of, count_common, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .click_model import ClickModel, Look, Said, load_starter, starter_available
 from .click_window import Array, ClickWindow
 from .correction import corrected, obey
+from .windows import box_of, distinct
 from .zoom import find_window, window_of_box, window_of_drag, window_of_mask, window_of_prompt
 
 __all__ = ["StarterSession", "starter_available"]
@@ -96,14 +97,14 @@ class StarterSession:
             Boxes that changed, or that `current` does not show yet.
         """
         began, scan = time.perf_counter(), self._in_hand
-        kept = _common(scan.applied, prompts)
+        kept = count_common((done.prompt for done in scan.applied), prompts)
         touched = [undone.region for undone in _take_back(scan, kept)]
         if current is not None and len(prompts) > kept:
             _start_from(scan, current)
         touched += [self._apply(scan, prompts[: number + 1], local=local) for number in range(kept, len(prompts))]
         if current is not None:
             touched += [box for box in scan.known.values() if not np.array_equal(scan.labels[box], current[box])]
-        patches = tuple((box, scan.labels[box].copy()) for box in _distinct(touched).values())
+        patches = tuple((box, scan.labels[box].copy()) for box in distinct(touched).values())
         return Answer(revision, patches, time.perf_counter() - began)
 
     @property
@@ -151,7 +152,7 @@ class StarterSession:
         obey(labels, steps_of(own), [part.start for part in region])
         scan.applied.append(_Applied(prompt, window, region, scan.labels[region].copy()))
         scan.labels[region] = labels
-        scan.known |= _distinct([region])
+        scan.known |= distinct([region])
         return region
 
     def _window(
@@ -253,7 +254,7 @@ def _piece_around(scan: _Scan, click: Click) -> tuple[NDArray[np.bool_], tuple[i
     mask = scan.labels == click.label
     if not mask.any():
         return None
-    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    found = box_of(mask)
     low = [min(part.start, at) for part, at in zip(found, click.voxel_zyx, strict=True)]
     high = [max(part.stop, at + 1) for part, at in zip(found, click.voxel_zyx, strict=True)]
     pieces, _ = ndimage.label(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], np.ones((3, 3, 3)))
@@ -281,9 +282,8 @@ def _better_window(look: Look, said: Said, shape_zyx: Sequence[int]) -> ClickWin
         return None
     if _leaves(look, shape_zyx):
         return _grown(window, mask)
-    mask = _largest_clicked(mask, window, said)
-    spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    first, last = (window.to_scan([[span[end] for span in spans]])[0] for end in (0, -1))
+    found = box_of(_largest_clicked(mask, window, said))
+    first, last = window.to_scan([[part.start for part in found], [part.stop - 1 for part in found]])
     tight = window_of_box(first, last, window.spacing_zyx_mm, _TIGHT)
     return tight if tight.step_mm < _TOO_LARGE * window.step_mm else None
 
@@ -302,8 +302,7 @@ def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -
 
 def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box:
     """Return the part of a window that a mask takes up, and a voxel around it."""
-    found = ndimage.find_objects(mask.astype(np.uint8))[0]
-    z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in found)
+    z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in box_of(mask))
     return z, y, x
 
 
@@ -320,8 +319,7 @@ def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
 
 def _grown(window: ClickWindow, mask: NDArray[np.bool_]) -> ClickWindow:
     """Return a larger window around the middle of the mask."""
-    spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    z, y, x = window.to_scan([[(span[0] + span[-1]) / 2 for span in spans]])[0].tolist()
+    z, y, x = window.to_scan([[(part.start + part.stop - 1) / 2 for part in box_of(mask)]])[0].tolist()
     return ClickWindow((z, y, x), window.step_mm * _GROWTH, window.spacing_zyx_mm, window.size)
 
 
@@ -382,16 +380,3 @@ def _start_from(scan: _Scan, current: Labels) -> None:
     scan.labels[...] = current
     for box, labels in answered:
         scan.labels[box] = labels
-
-
-def _common(applied: Sequence[_Applied], prompts: Sequence[Prompt]) -> int:
-    kept = 0
-    for done, prompt in zip(applied, prompts, strict=False):
-        if done.prompt != prompt:
-            break
-        kept += 1
-    return kept
-
-
-def _distinct(regions: Sequence[Box]) -> dict[tuple[tuple[int, int], ...], Box]:
-    return {tuple((part.start, part.stop) for part in region): region for region in regions}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,17 @@ from scipy import ndimage
 from ..data.preprocess import Box
 
 Start = tuple[int, int, int]
+
+
+def box_of(mask: NDArray[np.bool_]) -> Box:
+    """Return the smallest box that holds a mask (Z, Y, X) with at least one voxel."""
+    z, y, x = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return z, y, x
+
+
+def distinct(boxes: Iterable[Box]) -> dict[tuple[tuple[int, int], ...], Box]:
+    """Return boxes by their corners, each once, in the order in which they first came."""
+    return {tuple((part.start, part.stop) for part in box): box for box in boxes}
 
 
 def overlap(one: Box, other: Box) -> bool:

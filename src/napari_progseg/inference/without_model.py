@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.drags import DragPrompt
 from ..guidance.first_mask import SEED, first_mask
-from ..guidance.prompts import Prompt, boxes_in, click_of, clicks_in, drags_in, steps_of
+from ..guidance.prompts import Prompt, boxes_in, click_of, clicks_in, count_common, drags_in, steps_of
 from ..volume import Volume
 from .answer import Answer
 from .correction import corrected, obey
@@ -96,8 +96,7 @@ class ClicksAlone:
     def _renew(self, z: int, steps: list[Prompt], current: Labels | None, *, local: bool) -> Labels:
         """Go back to the last state that these steps share, and do those that are new."""
         work = self._slices.setdefault(z, _Slice([self._begin(z, current)]))
-        kept = next((n for n, (a, b) in enumerate(zip(work.steps, steps, strict=False)) if a != b), None)
-        kept = min(len(work.steps), len(steps)) if kept is None else kept
+        kept = count_common(work.steps, steps)
         del work.states[kept + 1 :]
         work.steps = steps
         for number in range(kept, len(steps)):

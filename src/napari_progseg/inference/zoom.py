@@ -12,6 +12,7 @@ from ..guidance.boxes import BoxPrompt
 from ..guidance.drags import DragPrompt
 from .click_model import ClickModel, Said
 from .click_window import ClickWindow
+from .windows import box_of
 
 SIZE, SEARCHED = 48, 32
 _BOX, _MASK = 1.6, 1.5
@@ -48,9 +49,9 @@ def window_of_mask(
     mask: NDArray[np.bool_], corner_zyx: Sequence[int], spacing_zyx_mm: tuple[float, float, float]
 ) -> ClickWindow:
     """Return the window of a mask that lies at `corner_zyx` of the scan."""
-    spans = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    first = [corner + span[0] for corner, span in zip(corner_zyx, spans, strict=True)]
-    last = [corner + span[-1] for corner, span in zip(corner_zyx, spans, strict=True)]
+    found = box_of(mask)
+    first = [corner + part.start for corner, part in zip(corner_zyx, found, strict=True)]
+    last = [corner + part.stop - 1 for corner, part in zip(corner_zyx, found, strict=True)]
     return window_of_box(first, last, spacing_zyx_mm, _MASK)
 
 
