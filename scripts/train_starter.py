@@ -67,6 +67,7 @@ def _train(
         sizes=ON_GPU if device.type == "cuda" else ON_CPU,
         early=0.3 if asked.begin == "scratch" else 0.0,
         rate=2e-3 if asked.begin == "scratch" else 1e-3,
+        bfloat16=device.type == "cuda" or asked.bfloat16,
     )
     average = averaged(network)
     began = saved = told = time.monotonic()
@@ -106,6 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--from", dest="begin", default="package", metavar="package|scratch|FILE", help="weights to begin with"
     )
+    parser.add_argument("--bfloat16", action="store_true", help="also on a CPU, where it has AVX512-BF16 or AMX")
     parser.add_argument("--seed", type=int, default=0, help="another one for every part of the training")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="file of weights to write")
     return parser.parse_args()

@@ -18,6 +18,7 @@ MOST_CLICKS = 8
 _BEGUN, _BLIND = 0.2, 0.4
 _AIMED = 0.35
 _DRAGGED, _GUESSED = 0.5, 0.15
+_LONGEST = 0.65
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +126,27 @@ class ClickPool:
         self._positions[blind, 0] = -100.0
 
     def _drawn_reach(self, rows: Tensor) -> Tensor:
-        """Measure how far targets reach from their first click within one slice, wrong by up to a fifth; (B,)."""
+        """Measure how far targets reach from their first click within one slice, wrong by up to a fifth; (B,).
+
+        Most people drag in the view in which a structure is longest, some in the one that they happen to look at.
+        """
+        device = rows.device
+        far = torch.stack([self._farthest(rows, axis) for axis in range(3)])
+        view = torch.randint(0, 3, (1, len(rows)), generator=self._generator, device=device)
+        longest = torch.rand(len(rows), generator=self._generator, device=device) < _LONGEST
+        dragged = torch.where(longest, far.amax(0), far.gather(0, view)[0])
+        wrong = torch.rand(len(rows), generator=self._generator, device=device) * 0.4 + 0.8
+        return (dragged * wrong).clamp(min=1.0)
+
+    def _farthest(self, rows: Tensor, axis: int) -> Tensor:
+        """Measure how far targets reach from their first click within the slice across an axis, in voxels; (B,)."""
         device, size = rows.device, self._targets.shape[-1]
         at = self._positions[rows, 0].round().long().clamp(0, size - 1)
-        axis = int(torch.randint(0, 3, (1,), generator=self._generator, device=device))
         plane = self._targets[rows].movedim(axis + 1, 1)[torch.arange(len(rows), device=device), at[:, axis]]
         centre = self._positions[rows, 0][:, [other for other in range(3) if other != axis]]
         voxels = torch.arange(size, device=device, dtype=torch.float32)
         down, right = ((voxels - centre[:, side, None]) ** 2 for side in range(2))
-        far = ((down[:, :, None] + right[:, None]) * plane).flatten(1).amax(1).sqrt()
-        wrong = torch.rand(len(rows), generator=self._generator, device=device) * 0.4 + 0.8
-        return (far * wrong).clamp(min=1.0)
+        return ((down[:, :, None] + right[:, None]) * plane).flatten(1).amax(1).sqrt()
 
     def _click(self, rows: Tensor, masks: Tensor) -> Tensor:
         """Add one click to each task on an error of its mask, and return where there was one, (B,) bool."""

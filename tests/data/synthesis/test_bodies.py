@@ -83,7 +83,8 @@ def test_a_wall_encloses_its_hollow_and_shares_no_voxel_with_it() -> None:
     for seed in range(6):
         body = bodies.wall(torch.Generator().manual_seed(seed), upright(2))
         assert body.hollow is not None
-        wall, hollow = body.level < 1, body.hollow
+        wall, hollow = body.level < 1, body.hollow < 1
+        assert torch.equal(wall | hollow, body.whole < 1)
         assert hollow.flatten(1).any(1).all()
         assert not (wall & hollow).any()
         for each, inner in zip(wall, hollow, strict=True):

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from .draws import happens, log_uniform, one, per_sample, rotations, uniform
 
+_THINNEST = 0.03
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -36,12 +38,17 @@ class Body:
     ----------
     level : Tensor, (B, Z, Y, X)
         Below 1 inside; about the relative distance from the middle.
-    hollow : Tensor of bool, (B, Z, Y, X), or None
-        What it encloses, such as the blood in a heart.
+    hollow : Tensor, (B, Z, Y, X), or None
+        The level of what it encloses, such as the blood in a heart.
     """
 
     level: Tensor
     hollow: Tensor | None = None
+
+    @property
+    def whole(self) -> Tensor:
+        """The level of the body with what it encloses."""
+        return self.level if self.hollow is None else torch.minimum(self.level, self.hollow)
 
 
 def frame(generator: torch.Generator, places: Tensor, middle: Tensor, half: Tensor) -> Frame:
@@ -119,13 +126,13 @@ def wall(generator: torch.Generator, at: Frame) -> Body:
         [log_uniform(generator, (batch, 2), 0.5, 1.0), torch.ones((batch, 1), device=at.half.device)], dim=1
     )
     radius = ((at.points / per_sample(axes, 5)).abs().clamp(min=1e-4) ** 2.2).sum(1) ** (1 / 2.2)
-    thick = per_sample(uniform(generator, (batch,), 0.15, 0.5), 4)
+    thick = log_uniform(generator, (batch,), 0.08, 0.5)
+    thick = per_sample(torch.maximum(thick, _THINNEST / at.half).clamp(max=0.7), 4)
     level = ((radius - 1 + thick / 2) / (thick / 2)).abs()
-    hollow = radius <= 1 - thick
+    hollow = radius / (1 - thick)
     if happens(generator, 0.6):
         cut = per_sample(at.half * uniform(generator, (batch,), 0.1, 0.8), 4)
-        level = torch.maximum(level, at.points[:, 2] / cut)
-        hollow &= at.points[:, 2] < cut
+        level, hollow = (torch.maximum(each, at.points[:, 2] / cut) for each in (level, hollow))
     return Body(level, hollow)
 
 
@@ -139,11 +146,11 @@ def banked(generator: torch.Generator, at: Frame, bank: Tensor) -> Body:
 
 Family = Callable[[torch.Generator, Frame], Body]
 FAMILIES: tuple[tuple[Family, float], ...] = (
-    (superellipsoid, 0.34),
-    (lobes, 0.24),
-    (tube, 0.16),
+    (superellipsoid, 0.28),
+    (lobes, 0.2),
+    (tube, 0.18),
     (sheet, 0.1),
-    (wall, 0.16),
+    (wall, 0.24),
 )
 """Ways to make a body, and how often."""
 

@@ -9,12 +9,16 @@ from torch.nn import functional
 from .draws import happens, log_uniform, one, per_sample, smooth_field, uniform
 from .scenes import Scene
 
+_CLEAN = 0.12
+_NOISE = 0.6
+
 
 def draw_image(generator: torch.Generator, scene: Scene) -> Tensor:
     """Give every region an intensity and a texture, then scan it; (B, 1, Z, Y, X), about [0, 1], not clipped."""
     image = _tissue(generator, scene)
     image = _blur(image, [one(generator, 0.2, 0.9) for _ in range(3)])
-    image = _scanned(generator, image)
+    if not happens(generator, _CLEAN):
+        image = _scanned(generator, image)
     image = _saturated(generator, image, scene)
     return image[:, None]
 
@@ -29,9 +33,7 @@ def _tissue(generator: torch.Generator, scene: Scene) -> Tensor:
     rows = torch.arange(batch, device=means.device).view(-1, 1, 1, 1)
     image = means[rows, scene.labels]
     image = image + _structured(generator, scene) * per_sample(contrast[:, 0].clamp(min=0.4), 4)
-    grain = (uniform(generator, (batch, scene.count)) ** 2 * 0.2)[rows, scene.labels] * per_sample(
-        contrast[:, 0] ** 0.5, 4
-    )
+    grain = (uniform(generator, (batch, scene.count)) ** 2 * 0.2)[rows, scene.labels] * per_sample(contrast[:, 0], 4)
     return image + grain * smooth_field(generator, batch, 1, (size,) * 3, one(generator, 1.2, 5))[:, 0]
 
 
@@ -67,7 +69,9 @@ def _scanned(generator: torch.Generator, image: Tensor) -> Tensor:
     if happens(generator, 0.5):
         noise = _blur(noise, [one(generator, 0.4, 1.0)] * 3)
         noise = noise / noise.std()
-    image = image + noise * per_sample(uniform(generator, (batch,)) ** 2 * 0.12, 4)
+    # never so strong that nothing but noise is left
+    spread = image.flatten(1).std(1)
+    image = image + noise * per_sample(spread * uniform(generator, (batch,)) ** 2 * _NOISE, 4)
     if thick:
         image = _coarser(image, tuple(factors))
     if happens(generator, 0.5):

@@ -60,21 +60,22 @@ def draw_scene(generator: torch.Generator, batch: int, size: int, bank: ShapeBan
         labels, count = _insert(labels, count, draw_family(generator, organs)(generator, others))
     body = draw_family(generator, organs)(generator, frame(generator, places, middle, half))
     labels, count = _insert(labels, count, body)
-    target = body.level < 1
+    depth = body.level
     if body.hollow is not None and happens(generator, 0.4):
         # the contents, or the whole of wall and contents
-        target = body.hollow if happens(generator, 0.6) else body.hollow | target
+        depth = body.hollow if happens(generator, 0.6) else body.whole
+    target = depth < 1
     if happens(generator, 0.35):
         labels, count, target = _cover(generator, labels, count, target, places, organs)
-    return Scene(labels, count, _largest_piece(target), body.level)
+    return Scene(labels, count, _largest_piece(target), depth)
 
 
 def _target_place(generator: torch.Generator, batch: int) -> tuple[Tensor, Tensor]:
     """Draw half of the longest side and the middle of targets, in windows."""
     kind = uniform(generator, (batch,))
-    usual = uniform(generator, (batch,), 0.3, 0.85)
-    small, large = (log_uniform(generator, (batch,), *span) for span in ((0.12, 0.3), (0.85, 1.9)))
-    half = torch.where(kind < 0.7, usual, torch.where(kind < 0.84, small, large)) / 2
+    usual = uniform(generator, (batch,), 0.35, 0.95)
+    small, large = (log_uniform(generator, (batch,), *span) for span in ((0.12, 0.35), (0.95, 1.9)))
+    half = torch.where(kind < 0.72, usual, torch.where(kind < 0.84, small, large)) / 2
     reach = torch.maximum(0.7 * half, torch.full_like(half, 0.12))
     return half, uniform(generator, (batch, 3), -1, 1) * reach[:, None]
 
@@ -100,7 +101,7 @@ def _regions(generator: torch.Generator, batch: int, size: int) -> tuple[Tensor,
 def _insert(labels: Tensor, count: int, body: Body) -> tuple[Tensor, int]:
     """Put a body, and what it encloses, in front of all else."""
     if body.hollow is not None:
-        labels, count = torch.where(body.hollow, count, labels), count + 1
+        labels, count = torch.where(body.hollow < 1, count, labels), count + 1
     return torch.where(body.level < 1, count, labels), count + 1
 
 
@@ -113,9 +114,8 @@ def _cover(
         middle = uniform(generator, (batch, 3), -0.5, 0.5)
         near = frame(generator, places, middle, log_uniform(generator, (batch,), 0.06, 0.3))
         body = draw_family(generator, organs)(generator, near)
-        covered = body.level < 1 if body.hollow is None else (body.level < 1) | body.hollow
         labels, count = _insert(labels, count, body)
-        target = target & ~covered
+        target = target & (body.whole >= 1)
     return labels, count, target
 
 
