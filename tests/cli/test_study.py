@@ -138,12 +138,15 @@ def test_the_effort_study_labels_and_reports(project: Path, tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     assert "4 of 4 runs are done" in done.output
     assert done.output.count("labelled p") == 4
-    assert re.search(r"Painting, patient 2, seed 0: 0 clicks, \d strokes of \d slices, Dice n/a to 1.000", done.output)
+    assert re.search(
+        r"Painting, patient 2, seed 0: 0 clicks, \d strokes of \d slices, Dice 0.000 to (0.9|1.0)", done.output
+    )
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert document["study"] == "effort"
     assert document["protocol"]["annotator"] == {"accept": 0.9, "most_clicks": 2, "jitter_mm": 2.0}
+    assert document["protocol"]["costs"] == {"click_s": 2.5, "slice_s": 12.0}
     assert [each["group"] for each in document["patients"]] == ["Random"] * 2 + ["Painting"] * 2
-    assert (out / "dice-by-actions.png").is_file()
+    assert (out / "dice-by-seconds.png").is_file()
     again = CliRunner().invoke(app, [str(word) for word in words])
     assert "labelled" not in again.output
     assert Project.open(project).runs() == []

@@ -14,7 +14,7 @@ from napari_progseg.geometry import Geometry
 from napari_progseg.guidance.clicks import Click
 from napari_progseg.guidance.robot import worst_error
 from napari_progseg.inference.answer import Answer
-from napari_progseg.studies.annotator import Annotator, Labelled, painted, patient_dice, slices_of
+from napari_progseg.studies.annotator import Annotator, Costs, Labelled, patient_dice, slices_of
 from napari_progseg.volume import LabelClass, LabelMap, Volume
 
 BALL, BOX = LabelClass("ball", (1,)), LabelClass("box", (2, 3))
@@ -52,7 +52,7 @@ def truth_of(*sides: int) -> NDArray[np.uint8]:
 def label(
     annotator: Annotator,
     truth: NDArray[Any],
-    desk: Desk,
+    desk: Desk | None,
     start: NDArray[Any] | None = None,
     *,
     dims: int = 2,
@@ -208,14 +208,23 @@ def test_a_stroke_takes_a_structure_away_where_another_one_is() -> None:
     assert np.array_equal(done.labels, truth)
 
 
-def test_painting_alone_takes_a_stroke_for_each_slice_of_each_structure() -> None:
+def test_the_brush_alone_takes_a_stroke_for_each_slice_of_each_structure_and_stops_at_the_same_dice() -> None:
     truth = truth_of(0, 4, 4, 0, 1)
     truth[1, 12:, 12:] = 2
-    reference = LabelMap(truth, GEOMETRY)
-    done = painted(reference, (BALL, BOX))
-    assert (done.clicks, done.strokes, slices_of(reference, (BALL, BOX))) == (0, 4, 4)
+    done = label(Annotator(accept=1), truth, None, classes=(BALL, BOX))
+    assert (done.clicks, done.strokes, slices_of(LabelMap(truth, GEOMETRY), (BALL, BOX))) == (0, 4, 4)
     assert np.array_equal(done.labels, truth)
-    assert done.labels is not truth
+    sooner = label(Annotator(accept=0.9), truth, None, classes=(BALL, BOX))
+    assert (sooner.clicks, sooner.strokes) == (0, 3)
+    assert sooner.dice is not None
+    assert 0.9 <= sooner.dice < 1
+
+
+def test_clicks_and_painted_slices_take_their_seconds() -> None:
+    assert Costs().seconds(4, 2) == 34
+    assert Costs(1, 20).seconds(4, 2) == 44
+    with pytest.raises(UserError, match="--slice-seconds -1"):
+        Costs(slice_s=-1)
 
 
 @pytest.mark.parametrize("fields", [{"accept": 0.0}, {"accept": 1.1}, {"most_clicks": -1}, {"jitter_mm": -1.0}])

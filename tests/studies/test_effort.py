@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from napari_progseg.errors import UserError
@@ -67,14 +66,16 @@ def test_only_the_suggested_way_is_progressive(planned: Planned) -> None:
     assert schedules == {
         "Suggested": {("pdl", "performance")},
         "Random": {("all", "constant")},
+        "Starter": {("all", "constant")},
+        "Predicted": {("all", "constant")},
         "Painting": {("all", "constant")},
     }
 
 
 def test_the_own_projects_hold_the_pool_alone_and_no_label(project: Project, planned: Planned) -> None:
-    suggested, random, painting = planned()
-    tests = set(project.split.test)
-    for journey in (suggested, random, painting):
+    suggested, random, *brushes = planned()
+    painting, tests = brushes[-1], set(project.split.test)
+    for journey in (suggested, random, *brushes):
         own = Project.open(journey.root)
         assert {case.state for case in own.cases} == {CaseState.NOT_STARTED}
         assert len(own.cases) == 4
@@ -90,10 +91,9 @@ def test_the_own_projects_hold_the_pool_alone_and_no_label(project: Project, pla
     assert suggested.cells[1].start is not None
     assert suggested.cells[1].start.key == start.key
     assert random.cells[0].start is painting.cells[0].start is None
-    assert [each.cells[0].config.task for each in (suggested, random, painting)] == [
-        "interactive",
-        "interactive",
-        "segmentation",
+    assert [each.cells[0].config.task for each in (suggested, random, *brushes)] == [
+        *["interactive"] * 2,
+        *["segmentation"] * 3,
     ]
 
 
@@ -103,10 +103,11 @@ def test_seeds_draw_their_own_patients(planned: Planned) -> None:
     assert len({journey.order for journey in journeys}) > 1
 
 
-def test_clicks_are_answered_by_the_newest_model_of_fewer_patients(planned: Planned) -> None:
-    suggested, _, painting = planned(patients=(1, 3))
-    first = suggested.cells[0]
-    assert [suggested.model(place) for place in (1, 2, 3)] == [None, first, first]
+def test_the_newest_model_of_fewer_patients_helps_but_nobody_helps_who_paints_from_nothing(planned: Planned) -> None:
+    *others, painting = planned(patients=(1, 3))
+    for journey in others:
+        first = journey.cells[0]
+        assert [journey.model(place) for place in (1, 2, 3)] == [None, first, first]
     assert [painting.model(place) for place in (1, 2, 3)] == [None, None, None]
 
 
@@ -122,11 +123,11 @@ def test_cases_that_chose_settings_are_labelled_by_nobody(project: Project, plan
 
 
 def test_what_decides_the_labels_decides_the_rows(planned: Planned) -> None:
-    _, random, painting = planned()
-    _, stricter, painted = planned(annotator=Annotator(accept=0.95, most_clicks=2))
-    assert {cell.key for cell in random.cells}.isdisjoint(cell.key for cell in stricter.cells)
-    assert [cell.key for cell in painting.cells] == [cell.key for cell in painted.cells]
-    _, sooner, _ = planned(patients=(2,))
+    _, random, *others = planned()
+    stricter = planned(annotator=Annotator(accept=0.95, most_clicks=2))
+    for one, other in zip((random, *others), stricter[1:], strict=True):
+        assert {cell.key for cell in one.cells}.isdisjoint(cell.key for cell in other.cells)
+    _, sooner, *_ = planned(patients=(2,))
     assert sooner.cells[0].key != random.cells[1].key
     assert sooner.patient_keys[0] == random.patient_keys[0]
     assert sooner.patient_keys[1] != random.patient_keys[1]
@@ -144,8 +145,8 @@ def test_it_labels_trains_and_measures_by_turns_and_nothing_twice(
         if isinstance(event, PatientLabelled | RunBegan)
     ]
     assert turns[:5] == ["Suggested 1", "Pretraining", "Suggested", "Suggested 2", "Suggested"]
-    assert [event.done for event in only(events, CellScored)] == [1, 2, 3, 4, 5, 6]
-    assert {event.total for event in only(events, CellScored)} == {6}
+    assert [event.done for event in only(events, CellScored)] == list(range(1, 11))
+    assert {event.total for event in only(events, CellScored)} == {10}
     rows, patients = RowFile(out).read(), PatientFile(out).read()
     assert set(rows) == {cell.key for journey in journeys for cell in journey.cells}
     assert list(patients) == [key for journey in journeys for key in journey.patient_keys]
@@ -155,12 +156,12 @@ def test_it_labels_trains_and_measures_by_turns_and_nothing_twice(
             patient, mask, truth = patients[key], own.labels(case), project.labels(case)
             assert mask is not None
             assert truth is not None
-            if journey.group == "Painting":
-                assert np.array_equal(mask.labels, truth.labels)
-                assert (patient.clicks, patient.strokes, patient.dice) == (0, patient.slices, 1.0)
+            assert patient.dice == patient_dice(mask.labels, truth.labels, project.classes)
+            assert 0.8 <= patient.dice < 1
+            if journey.group in {"Predicted", "Painting"}:
+                assert patient.clicks == 0
+                assert 1 <= patient.strokes < patient.slices
             else:
-                assert patient.dice == patient_dice(mask.labels, truth.labels, project.classes)
-                assert 0.8 <= patient.dice < 1
                 assert 1 <= patient.clicks <= 2
     assert project.runs() == []
     assert (project.root / "progseg.json").read_bytes() == before

@@ -76,6 +76,8 @@ def rng() -> np.random.Generator:
 def test_effort_is_counted_until_the_first_model_at_the_goal(told: Told) -> None:
     found = {each.group: each for each in reached(walks_of(*told, (1, 3)), 0.85, rng())}
     suggested, random, painting = (found[group] for group in EFFORT)
+    assert (suggested.seconds, random.seconds, painting.seconds) == (8 * 2.5 + 3 * 12, 18 * 2.5 + 7 * 12, None)
+    assert random.mean_seconds.mean == pytest.approx(18 * 2.5 + 6 * 12)
     assert (suggested.patients, suggested.clicks, suggested.strokes, suggested.actions) == (1, 8, 3, 11)
     assert (random.patients, random.clicks, random.actions) == (3, 18, 25)
     assert (random.reached, random.seeds) == (2, 3)
@@ -87,7 +89,8 @@ def test_effort_is_counted_until_the_first_model_at_the_goal(told: Told) -> None
 
 def test_differences_are_paired_and_say_who_missed_the_goal(told: Told) -> None:
     found = effort_differences(walks_of(*told, (1, 3)), (("Suggested", "Random"),), 0.85, rng())
-    patients, actions, whole = found
+    patients, actions, whole, seconds, _ = found
+    assert (seconds.what, seconds.interval.mean) == ("seconds to the goal", pytest.approx(56 - 117))
     assert (patients.what, patients.interval.mean, patients.missed) == ("patients to the goal", -2, (0, 1))
     assert actions.interval.mean == pytest.approx(11 - 24)
     assert actions.interval.low == actions.interval.high == pytest.approx(-13)
@@ -99,7 +102,7 @@ def test_a_group_that_misses_the_goal_is_never_said_to_take_less(told: Told) -> 
     rows, patients = told
     cheap = [each if each.group != "Painting" else each.model_copy(update={"strokes": 1}) for each in patients]
     walks = walks_of(rows, cheap, (1, 3))
-    (_, actions, whole) = effort_differences(walks, (("Painting", "Random"),), 0.85, rng())
+    (_, actions, whole, *_) = effort_differences(walks, (("Painting", "Random"),), 0.85, rng())
     assert actions.missed == (3, 1)
     assert actions.interval.verdict == whole.verdict == "below"
     assert actions.verdict == "open"
@@ -115,9 +118,9 @@ def test_a_seed_that_is_not_at_its_end_is_left_out(told: Told) -> None:
 
 def test_each_further_patient_is_averaged_over_seeds(told: Told) -> None:
     found = {(each.group, each.place): each.interval.mean for each in by_patient(walks_of(*told, (1, 3)), rng())}
-    assert found["Suggested", 1] == pytest.approx(11)
-    assert found["Suggested", 3] == 2
-    assert found["Painting", 2] == 9
+    assert found["Suggested", 1] == pytest.approx(8 * 2.5 + 3 * 12)
+    assert found["Suggested", 3] == 5
+    assert found["Painting", 2] == 108
 
 
 def test_the_report_holds_all_of_it_and_is_the_same_again(told: Told, setting: Setting, tmp_path: Path) -> None:
@@ -126,11 +129,12 @@ def test_the_report_holds_all_of_it_and_is_the_same_again(told: Told, setting: S
     assert path is not None
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "18 of 18 runs are done: 3 seeds (0, 1, 2)" in text
-    assert "| Suggested | 1 | 8 | 3 | 11 | 1.0 [1.0, 1.0] | 11.0 [" in text
+    assert "| Suggested | 1 | 8 | 3 | 11 | 56 | 1.0 [1.0, 1.0] | 11.0 [" in text
+    assert "| 0.17 | 3 of 3 |" in text  # 56 s of 336 s of painting
     assert "| Painting | not reached |" in text
     assert "| Suggested - Random | patients to the goal | -2.0 | -2.0 to -2.0 | 3 | 0 and 1 | less effort |" in text
     assert "a Gaussian of 2 mm" in text
-    assert {each.name for each in tmp_path.glob("*.png")} == {"dice-by-actions.png", "actions-by-patient.png"}
+    assert {each.name for each in tmp_path.glob("*.png")} == {"dice-by-seconds.png", "seconds-by-patient.png"}
     document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert len(document["patients"]) == 27
     before = path.read_bytes()

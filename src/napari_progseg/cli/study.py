@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Run an experiment of many runs; called again, it goes on.")
 
 _GROUPS = "Seg,SegPretrained,SegInter,SegPretrainedInter"
+_EFFORT = "Suggested,Random,Starter,Predicted,Painting"
 
 PretrainSteps = Annotated[
     int | None, typer.Option(min=1, help="Budget of a seed's restoration run; 1.6 times that of a run if not said.")
@@ -182,11 +183,13 @@ def effort(
     patients: Annotated[
         str, typer.Option(metavar="N,N", help="After so many labelled patients a model is trained and measured.")
     ] = "1,2,3,5,8,12",
-    groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = "Suggested,Random,Painting",
+    groups: Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared.")] = _EFFORT,
     goal: Annotated[float, typer.Option(min=0, max=1, help="Test Dice that is to be reached.")] = 0.85,
     accept: Annotated[float, typer.Option(help="Dice at which the simulated person accepts a mask.")] = 0.9,
-    most_clicks: Annotated[int, typer.Option(help="Clicks on a patient before the rest is painted.")] = 10,
+    most_clicks: Annotated[int, typer.Option(help="Clicks on a patient before the rest is painted.")] = 20,
     jitter: Annotated[float, typer.Option(help="Millimetres (sd) by which a click misses, along each axis.")] = 2.0,
+    click_seconds: Annotated[float, typer.Option(help="What a click counts for.")] = 2.5,
+    slice_seconds: Annotated[float, typer.Option(help="What a painted slice counts for.")] = 12.0,
     pool: Annotated[int, typer.Option(min=1, help="Unlabelled scans that a seed draws, at most.")] = 40,
     steps_per_run: StepsPerRun = None,
     minutes_per_run: MinutesPerRun = None,
@@ -200,14 +203,14 @@ def effort(
     frozen: Frozen = None,
     device: Device = "auto",
 ) -> None:
-    """Count the clicks, strokes and patients of simulated people until a Dice is reached; see limited-data.
+    """Count the clicks, strokes and seconds of simulated people until a Dice is reached; see limited-data.
 
     Labels are made in projects below OUT, from masks that are accepted there; PROJECT gives the references.
     """
     budget = budget_of(steps_per_run, minutes_per_run)
     first = _pretraining(budget, pretrain_steps, pretrain_minutes)
     from ..project import Project
-    from ..studies.annotator import Annotator
+    from ..studies.annotator import Annotator, Costs
     from ..studies.draw import draw_cases
     from ..studies.effort import STUDY, Effort
     from ..studies.effort_report import write_effort
@@ -216,7 +219,8 @@ def effort(
     from ..studies.report import Setting
 
     terms = terms_of(STUDY, groups, first_seed, seeds, budget, preset, frozen, settings)
-    study = Effort(numbers(patients), pool, goal, Annotator(accept, most_clicks, jitter), terms, first)
+    annotator, costs = Annotator(accept, most_clicks, jitter), Costs(click_seconds, slice_seconds)
+    study = Effort(numbers(patients), pool, goal, annotator, terms, first, costs)
     given = Project.open(project)
     draw = study.drawn(draw_cases(given, test, validation=0))
     common = study.common(given, draw, out)

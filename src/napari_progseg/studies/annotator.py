@@ -22,7 +22,7 @@ _USEFUL = 0.5
 
 
 class Answers(Protocol):
-    """What answers clicks, see `InteractiveSession` and `ClicksAlone`."""
+    """What answers clicks, see `InteractiveSession` and `StarterSession`."""
 
     def set_image(self, volume: Volume) -> None:
         """Take an image in hand."""
@@ -53,6 +53,38 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """How long a person takes.
+
+    Parameters
+    ----------
+    click_s : float
+        Seconds a click, with the time to find the next error. In photographs the first click on an object takes 2.4 s
+        (Bearman et al., ECCV 2016).
+    slice_s : float
+        Seconds a painted slice. An outline of an object in a photograph takes 54 to 79 s (the same paper), so that 12 s
+        favours painting.
+    """
+
+    click_s: float = 2.5
+    slice_s: float = 12.0
+
+    def __post_init__(self) -> None:
+        if self.click_s < 0 or self.slice_s < 0:
+            raise UserError(
+                f"nothing takes --click-seconds {self.click_s:g} or --slice-seconds {self.slice_s:g}; nothing was "
+                "started; give 0 or more"
+            )
+
+    def seconds(self, clicks: int, strokes: int) -> float:
+        """Return how long so many clicks and painted slices take."""
+        return self.click_s * clicks + self.slice_s * strokes
+
+
+USUAL = Costs()
+
+
+@dataclass(frozen=True)
 class Annotator:
     """How the simulated person works.
 
@@ -67,7 +99,7 @@ class Annotator:
     """
 
     accept: float = 0.9
-    most_clicks: int = 10
+    most_clicks: int = 20
     jitter_mm: float = 2.0
 
     def __post_init__(self) -> None:
@@ -79,7 +111,7 @@ class Annotator:
 
     def label(
         self,
-        desk: Answers,
+        desk: Answers | None,
         dims: int,
         volume: Volume,
         reference: LabelMap,
@@ -97,8 +129,8 @@ class Annotator:
 
         Parameters
         ----------
-        desk : Answers
-            Answers the clicks.
+        desk : Answers or None
+            Answers the clicks; None: there is only the brush.
         dims : int
             2: errors are looked for, and clicks miss, within axial slices; 3: in the volume.
         reference : LabelMap
@@ -113,6 +145,22 @@ class Annotator:
         truth = reference.labels
         before = patient_dice(start, truth, classes)
         labels = np.zeros_like(start) if before is not None and before < _USEFUL else start.copy()
+        clicks = 0 if desk is None else self._click(desk, dims, volume, labels, truth, classes, rng, smallest)
+        strokes = self._paint(labels, truth, classes)
+        return Labelled(labels, clicks, strokes, before, patient_dice(labels, truth, classes))
+
+    def _click(
+        self,
+        desk: Answers,
+        dims: int,
+        volume: Volume,
+        labels: Labels,
+        truth: Labels,
+        classes: Sequence[LabelClass],
+        rng: np.random.Generator,
+        smallest: int,
+    ) -> int:
+        """Mend labels in place, click by click; returns how many it took."""
         desk.set_image(volume)
         clicks: list[Click] = []
         while len(clicks) < self.most_clicks and not self._content(labels, truth, classes):
@@ -123,8 +171,7 @@ class Annotator:
             clicks.append(missed(aim, truth == aim.label, spacing, self._offsets(dims, rng)))
             for region, patch in desk.answer(clicks, len(clicks), labels).patches:
                 labels[region] = patch
-        strokes = self._paint(labels, truth, classes)
-        return Labelled(labels, len(clicks), strokes, before, patient_dice(labels, truth, classes))
+        return len(clicks)
 
     def _content(self, labels: Labels, truth: Labels, classes: Sequence[LabelClass]) -> bool:
         found = patient_dice(labels, truth, classes)
@@ -158,11 +205,6 @@ class Annotator:
             wrong = [z for z, score in scores.items() if score is not None and score < self.accept]
             found += [(-int((now[z] != wanted[z]).sum()), z, each.value) for z in wrong]
         return [(z, value) for _, z, value in sorted(found)]
-
-
-def painted(reference: LabelMap, classes: Sequence[LabelClass]) -> Labelled:
-    """Label a patient with the brush alone, without a fault: one stroke for each slice of each structure."""
-    return Labelled(reference.labels.copy(), 0, slices_of(reference, classes), None, 1.0)
 
 
 def slices_of(reference: LabelMap, classes: Sequence[LabelClass]) -> int:

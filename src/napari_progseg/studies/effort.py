@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from .. import manifest
 from ..errors import UserError
@@ -12,7 +13,7 @@ from ..manifest import CaseRecord, ClassRecord, Manifest, stored_path
 from ..project import Project
 from ..suggest.choice import suggest
 from ..training.config import BudgetConfig, Task
-from .annotator import Annotator
+from .annotator import USUAL, Annotator, Costs
 from .common import Common
 from .draw import Draw
 from .grid import Cell
@@ -31,7 +32,12 @@ class Arm:
     Parameters
     ----------
     task : {"interactive", "segmentation"}
-        An interactive model answers clicks; without one, patients are painted.
+        What its models learn.
+    answered_by : {"model", "starter"} or None
+        Who answers clicks: the newest interactive model, the starter before there is one; or always the starter. None:
+        nobody clicks, and what is wrong is painted.
+    predicted : bool
+        Labelling begins with what the newest model predicts, where it is of any use; otherwise with nothing.
     suggested : bool
         Patients come in the suggested order, most typical first; otherwise at random.
     pretrained : bool
@@ -41,22 +47,21 @@ class Arm:
     """
 
     task: Task
-    suggested: bool
-    pretrained: bool
+    answered_by: Literal["model", "starter"] | None
+    predicted: bool = True
+    suggested: bool = False
+    pretrained: bool = False
     settings: tuple[str, ...] = ()
-
-    @property
-    def clicks(self) -> bool:
-        """Whether patients are labelled with clicks."""
-        return self.task == "interactive"
 
 
 # all runs take as many steps, so patches grow with full batches, which is the rule that spends them whole
 _PROGRESSIVE = ("samples.schedule=pdl", "patches.schedule=performance")
 GROUPS: dict[str, Arm] = {
-    "Suggested": Arm("interactive", suggested=True, pretrained=True, settings=_PROGRESSIVE),
-    "Random": Arm("interactive", suggested=False, pretrained=False),
-    "Painting": Arm("segmentation", suggested=False, pretrained=False),
+    "Suggested": Arm("interactive", "model", suggested=True, pretrained=True, settings=_PROGRESSIVE),
+    "Random": Arm("interactive", "model"),
+    "Starter": Arm("segmentation", "starter"),
+    "Predicted": Arm("segmentation", None),
+    "Painting": Arm("segmentation", None, predicted=False),
 }
 
 
@@ -68,8 +73,8 @@ class Journey:
     ----------
     cells : tuple of Cell
         Its trainings, fewest patients first.
-    annotator : Annotator or None
-        Who clicks; None where patients are painted.
+    annotator : Annotator
+        Who labels.
     root : Path
         Its own project, whose labels are the masks that were accepted.
     """
@@ -77,8 +82,13 @@ class Journey:
     group: str
     seed: int
     cells: tuple[Cell, ...]
-    annotator: Annotator | None
+    annotator: Annotator
     root: Path
+
+    @property
+    def arm(self) -> Arm:
+        """How its patients are labelled."""
+        return GROUPS[self.group]
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -86,12 +96,12 @@ class Journey:
         return self.cells[-1].config.train
 
     def model(self, place: int) -> Cell | None:
-        """Return the training whose model answers the clicks on a patient, by its place from 1; None if there is none.
+        """Return the training whose model helps with a patient, by its place from 1; None if there is none.
 
-        It is the newest one before: painting needs none, nor do the patients before the first training have one.
+        It is the newest one before: painting from nothing needs none, nor have the patients before the first training.
         """
         earlier = [cell for cell in self.cells if cell.patients < place]
-        return earlier[-1] if earlier and self.annotator is not None else None
+        return earlier[-1] if earlier and self.arm.predicted else None
 
     def document(self, place: int) -> Document:
         """Return what decides the effort of a patient, as JSON."""
@@ -100,7 +110,8 @@ class Journey:
             "group": self.group,
             "seed": self.seed,
             "case": self.order[place - 1],
-            "annotator": None if self.annotator is None else asdict(self.annotator),
+            "annotator": asdict(self.annotator),
+            "answered_by": self.arm.answered_by,
             "model": None if model is None else model.document,
         }
 
@@ -128,6 +139,8 @@ class Effort:
         Groups are some of `GROUPS`.
     pretraining : BudgetConfig
         Of a seed's restoration run.
+    costs : Costs
+        Seconds that a click and a painted slice count for.
     """
 
     patients: tuple[int, ...]
@@ -136,6 +149,7 @@ class Effort:
     annotator: Annotator
     terms: Terms
     pretraining: BudgetConfig
+    costs: Costs = USUAL
 
     def __post_init__(self) -> None:
         self.terms.check(GROUPS, self.patients)
@@ -174,8 +188,8 @@ class Effort:
         arm, scans = GROUPS[group], draw.train(min(self.pool, len(draw.pool)), seed)
         own = unlabelled(project, scans, folder / f"{group}-s{seed}-{fingerprint({'scans': scans})[:8]}")
         order = tuple(each.case for each in suggest(own)) if arm.suggested else scans
-        annotator = self.annotator if arm.clicks else None
-        return Journey(group, seed, tuple(self._cells(group, seed, scans, order, draw, common)), annotator, own.root)
+        cells = tuple(self._cells(group, seed, scans, order, draw, common))
+        return Journey(group, seed, cells, self.annotator, own.root)
 
     def _cells(
         self, group: str, seed: int, scans: Sequence[str], order: Sequence[str], draw: Draw, common: Common
@@ -183,9 +197,9 @@ class Effort:
         arm, earlier = GROUPS[group], list[int]()
         start = self._start(seed, scans, common) if arm.pretrained else None
         for count in sorted(set(self.patients)):
-            by: Document = {"by": "painting"}
-            if arm.clicks:
-                by = {"by": "clicks", **asdict(self.annotator), "trained_after": list(earlier)}
+            by: Document = {"by": arm.answered_by or "brush", **asdict(self.annotator)}
+            if arm.predicted:
+                by["trained_after"] = list(earlier)
             config = common.given_to(self.terms.config(group, arm.task, order[:count], (), seed, own=arm.settings))
             yield Cell(STUDY, group, count, seed, config, draw.test, (0,), start, by)
             earlier.append(count)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..evaluation.crossed import CrossedInterval, crossed_interval
 from .analysis import by_place
+from .annotator import USUAL, Costs
 from .patients import Patient
 from .rows import Row
 
@@ -25,12 +26,15 @@ class Walk:
         First to last.
     dice : dict of int to float
         Mean automatic Dice on the test cases, by the number of patients behind it, ascending.
+    costs : Costs
+        Seconds that a click and a painted slice count for.
     """
 
     group: str
     seed: int
     patients: tuple[Patient, ...]
     dice: Mapping[int, float]
+    costs: Costs
 
     def clicks(self, count: int) -> int:
         """Return the clicks on the first so many patients."""
@@ -43,6 +47,14 @@ class Walk:
     def actions(self, count: int) -> int:
         """Return clicks and strokes on the first so many patients."""
         return self.clicks(count) + self.strokes(count)
+
+    def seconds(self, count: int) -> float:
+        """Return the seconds spent on the first so many patients."""
+        return self.costs.seconds(self.clicks(count), self.strokes(count))
+
+    def seconds_on(self, place: int) -> float:
+        """Return the seconds spent on the patient of a place, from 1."""
+        return self.seconds(place) - self.seconds(place - 1)
 
     def reached(self, goal: float) -> int | None:
         """Return the patients behind the first model that is not below the goal; None if there is none."""
@@ -57,7 +69,7 @@ class Walk:
 Walks = Mapping[str, Mapping[int, Walk]]
 
 
-def walks_of(rows: Iterable[Row], patients: Iterable[Patient], counts: Sequence[int]) -> Walks:
+def walks_of(rows: Iterable[Row], patients: Iterable[Patient], counts: Sequence[int], costs: Costs = USUAL) -> Walks:
     """Put together what is complete, by group and seed.
 
     Parameters
@@ -74,7 +86,7 @@ def walks_of(rows: Iterable[Row], patients: Iterable[Patient], counts: Sequence[
         scored = {count: placed[group, count, seed] for count in wanted if (group, count, seed) in placed}
         if len(there) == len(own) and len(scored) == len(wanted):
             dice = {count: row.mean("0") or 0.0 for count, row in scored.items()}
-            found.setdefault(group, {})[seed] = Walk(group, seed, there, dice)
+            found.setdefault(group, {})[seed] = Walk(group, seed, there, dice, costs)
     return found
 
 
@@ -84,9 +96,9 @@ class Reached:
 
     Parameters
     ----------
-    patients, clicks, strokes, actions : float or None
+    patients, clicks, strokes, actions, seconds : float or None
         Medians over seeds, those that did not reach it counting as later than all others; None: most did not.
-    mean_patients, mean_actions : CrossedInterval
+    mean_patients, mean_actions, mean_seconds : CrossedInterval
         Means over seeds, which are resampled; those that did not reach it count with all they took.
     reached, seeds : int
         Seeds that reached it, of how many.
@@ -97,8 +109,10 @@ class Reached:
     clicks: float | None
     strokes: float | None
     actions: float | None
+    seconds: float | None
     mean_patients: CrossedInterval
     mean_actions: CrossedInterval
+    mean_seconds: CrossedInterval
     reached: int
     seeds: int
 
@@ -111,7 +125,7 @@ def reached(walks: Walks, goal: float, rng: np.random.Generator) -> tuple[Reache
 def _reached(group: str, walks: Sequence[Walk], goal: float, rng: np.random.Generator) -> Reached:
     there = [(walk, count) for walk in walks if (count := walk.reached(goal)) is not None]
 
-    def median(pick: Callable[[Walk, int], int]) -> float | None:
+    def median(pick: Callable[[Walk, int], float]) -> float | None:
         found = statistics.median([*(pick(*each) for each in there), *[math.inf] * (len(walks) - len(there))])
         return found if math.isfinite(found) else None
 
@@ -121,8 +135,10 @@ def _reached(group: str, walks: Sequence[Walk], goal: float, rng: np.random.Gene
         median(Walk.clicks),
         median(Walk.strokes),
         median(Walk.actions),
+        median(Walk.seconds),
         over_seeds(rng, [walk.spent(goal) for walk in walks]),
         over_seeds(rng, [walk.actions(walk.spent(goal)) for walk in walks]),
+        over_seeds(rng, [walk.seconds(walk.spent(goal)) for walk in walks]),
         len(there),
         len(walks),
     )
@@ -178,10 +194,12 @@ def _differences(
         return
     first_missed, second_missed = (sum(pair[side].reached(goal) is None for pair in pairs) for side in (0, 1))
     missed = (first_missed, second_missed)
-    measures: dict[str, tuple[Callable[[Walk], int], tuple[int, int]]] = {
+    measures: dict[str, tuple[Callable[[Walk], float], tuple[int, int]]] = {
         "patients to the goal": (lambda walk: walk.spent(goal), missed),
         "actions to the goal": (lambda walk: walk.actions(walk.spent(goal)), missed),
         "actions for all patients": (lambda walk: walk.actions(len(walk.patients)), (0, 0)),
+        "seconds to the goal": (lambda walk: walk.seconds(walk.spent(goal)), missed),
+        "seconds for all patients": (lambda walk: walk.seconds(len(walk.patients)), (0, 0)),
     }
     for what, (count, left) in measures.items():
         columns = [[count(pair[side]) for pair in pairs] for side in (0, 1)]
@@ -190,7 +208,7 @@ def _differences(
 
 @dataclass(frozen=True)
 class PatientEffort:
-    """Mean clicks and strokes on the patient of a place; `place` counts from 1."""
+    """Mean seconds spent on the patient of a place; `place` counts from 1."""
 
     group: str
     place: int
@@ -200,9 +218,9 @@ class PatientEffort:
 def by_patient(walks: Walks, rng: np.random.Generator) -> tuple[PatientEffort, ...]:
     """Average what each further patient took, over seeds."""
     return tuple(
-        PatientEffort(group, place + 1, over_seeds(rng, [walk.patients[place].actions for walk in each.values()]))
+        PatientEffort(group, place, over_seeds(rng, [walk.seconds_on(place) for walk in each.values()]))
         for group, each in walks.items()
-        for place in range(min(len(walk.patients) for walk in each.values()))
+        for place in range(1, min(len(walk.patients) for walk in each.values()) + 1)
     )
 
 

@@ -1,4 +1,4 @@
-"""What the annotation-effort study says in the end: what a Dice costs in patients, clicks and strokes."""
+"""What the annotation-effort study says in the end: what a Dice costs in patients, clicks, strokes and seconds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..evaluation.crossed import CrossedInterval
 from ..evaluation.report import Figure, Report, Section, Table
 from . import report as parts
 from .analysis import Difference, Mean, Rows, Score, by_place, difference, differences, means
+from .annotator import USUAL, Costs
 from .effort import GROUPS, STUDY, Effort
 from .effort_analysis import (
     EffortDifference,
@@ -30,8 +31,18 @@ from .limited_data import PRETRAINING
 from .patients import Patient
 from .rows import Row
 
-_PAIRS = (("Suggested", "Random"), ("Suggested", "Painting"), ("Random", "Painting"))
-_LOOKS = {"Suggested": Look("#009e73"), "Random": Look("#d55e00"), "Painting": Look("#5b6470", "--", "s")}
+_PAIRS = (
+    ("Suggested", "Random"),
+    *((group, "Painting") for group in GROUPS if group != "Painting"),
+    ("Starter", "Predicted"),
+)
+_LOOKS = {
+    "Suggested": Look("#009e73"),
+    "Random": Look("#d55e00"),
+    "Starter": Look("#0072b2"),
+    "Predicted": Look("#cc79a7", "--", "s"),
+    "Painting": Look("#5b6470", "--", "s"),
+}
 _RESAMPLING = 0
 Setting = parts.Setting[Effort]
 
@@ -49,9 +60,16 @@ class Findings:
     differences: tuple[Difference, ...]
 
     @classmethod
-    def of(cls, goal: float, counts: Sequence[int], rows: Sequence[Row], patients: Sequence[Patient]) -> Findings:
+    def of(
+        cls,
+        goal: float,
+        counts: Sequence[int],
+        rows: Sequence[Row],
+        patients: Sequence[Patient],
+        costs: Costs = USUAL,
+    ) -> Findings:
         """Evaluate rows and patients; the same ones give the same numbers."""
-        placed, walks = by_place(rows), walks_of(rows, patients, counts)
+        placed, walks = by_place(rows), walks_of(rows, patients, counts, costs)
         rng = np.random.default_rng(_RESAMPLING)
         scores = {group: Score(group, "0") for group in GROUPS}
         compared = [difference(scores[first], scores[second]) for first, second in _PAIRS]
@@ -70,7 +88,7 @@ def write_effort(folder: Path, setting: Setting, rows: Sequence[Row], patients: 
     """Write the report of the rows there are; None without any."""
     if not rows:
         return None
-    found = Findings.of(setting.study.goal, setting.study.patients, rows, patients)
+    found = Findings.of(setting.study.goal, setting.study.patients, rows, patients, setting.study.costs)
     report = _report(setting, found, rows, patients)
     return parts.write_report(folder, report, _document(setting, found, rows, patients), rows)
 
@@ -79,8 +97,8 @@ def _report(setting: Setting, found: Findings, rows: Sequence[Row], patients: Se
     caution = parts.caution(found.rows, setting.patients_in_project)
     goal = f"{setting.study.goal:g}"
     return Report(
-        f"Annotation effort: clicks, strokes and patients to Dice {goal}",
-        (parts.done_sentence(found.rows, setting.total), *_arms(), *filter(None, (caution,))),
+        f"Annotation effort: patients, clicks, strokes and seconds to Dice {goal}",
+        (parts.done_sentence(found.rows, setting.total), *_arms(setting.study.costs), *filter(None, (caution,))),
         (
             Section(
                 f"To a mean test Dice of {goal}",
@@ -102,14 +120,19 @@ def _report(setting: Setting, found: Findings, rows: Sequence[Row], patients: Se
     )
 
 
-def _arms() -> Iterator[str]:
+def _arms(costs: Costs) -> Iterator[str]:
     yield (
         "Suggested: most typical patients first, every training starts from restoration of the seed's scans and is "
-        "progressive (similar patients first, growing patches in full batches), clicks. "
-        "Random: a random order, trained from scratch, the same clicks. Painting: the same random order, each slice of "
-        "the structure painted without a fault, which favours it, and segmentation from scratch."
+        "progressive (similar patients first, growing patches in full batches), clicks answered by the newest model. "
+        "Random: a random order, trained from scratch, the same clicks. Starter: the same random order, a segmentation "
+        "model predicts, clicks are answered by the starter. Predicted: the same, but what is wrong is painted. "
+        "Painting: the same random order, painted from nothing, segmentation from scratch."
     )
-    yield "An action is a click or a stroke, and a stroke is one slice painted. Test Dice is automatic: nobody clicks."
+    yield (
+        "All arms stop at the same Dice of a patient, and painted slices have no fault, which favours painting. An "
+        f"action is a click ({costs.click_s:g} s) or a stroke, and a stroke is one slice painted ({costs.slice_s:g} s). "
+        "Test Dice is automatic: nobody clicks."
+    )
 
 
 def reached_table(found: Sequence[Reached], goal: str) -> Table:
@@ -118,11 +141,13 @@ def reached_table(found: Sequence[Reached], goal: str) -> Table:
     def number(value: float | None) -> str:
         return "not reached" if value is None else f"{value:g}"
 
+    painting = next((each.mean_seconds.mean for each in found if each.group == "Painting"), None)
     rows = tuple(
         (
             each.group,
-            *map(number, (each.patients, each.clicks, each.strokes, each.actions)),
-            *map(one_digit, (each.mean_patients, each.mean_actions)),
+            *map(number, (each.patients, each.clicks, each.strokes, each.actions, each.seconds)),
+            *map(one_digit, (each.mean_patients, each.mean_actions, each.mean_seconds)),
+            f"{each.mean_seconds.mean / painting:.2f}" if painting else "",
             f"{each.reached} of {each.seeds}",
         )
         for each in found
@@ -130,9 +155,10 @@ def reached_table(found: Sequence[Reached], goal: str) -> Table:
     caption = (
         f"Until the mean test Dice first is {goal}. Medians over seeds, those that never reach it counting as "
         "later than all others; means have 95 % intervals that resample seeds, and such seeds count with all they "
-        "took, so that their mean is too low."
+        "took, so that their mean is too low. Of painting: mean seconds as a share of those of painting."
     )
-    headings = ("group", "patients", "clicks", "strokes", "actions", "mean patients", "mean actions", "reached")
+    medians = ("group", "patients", "clicks", "strokes", "actions", "seconds")
+    headings = (*medians, "mean patients", "mean actions", "mean seconds", "of painting", "reached")
     return Table("reached", caption, headings, rows)
 
 
@@ -166,9 +192,10 @@ def patient_table(found: Sequence[PatientEffort]) -> Table:
     cells = {(each.group, each.place): one_digit(each.interval) for each in found}
     rows = tuple((group, *(cells.get((group, n), "") for n in places)) for group in dict.fromkeys(g for g, _ in cells))
     caption = (
-        "Mean actions over seeds, with 95 % intervals that resample seeds. The first patient has no model to help."
+        "Mean seconds over seeds, with 95 % intervals that resample seeds. For the first patient there is no model of "
+        "one's own."
     )
-    return Table("by-patient", caption, ("actions", *(f"patient {n}" for n in places)), rows)
+    return Table("by-patient", caption, ("seconds", *(f"patient {n}" for n in places)), rows)
 
 
 def one_digit(interval: CrossedInterval) -> str:
@@ -182,17 +209,17 @@ def _dice_figure(found: Findings, goal: float) -> tuple[Figure, ...]:
     for group, walks in found.walks.items():
         own = [mean for mean in found.means if mean.score.group == group]
         spent = {
-            n: over_seeds(rng, [walk.actions(n) for walk in walks.values()]).mean for n in (m.patients for m in own)
+            n: over_seeds(rng, [walk.seconds(n) for walk in walks.values()]).mean for n in (m.patients for m in own)
         }
-        thin = tuple(tuple((float(walk.actions(n)), dice) for n, dice in walk.dice.items()) for walk in walks.values())
+        thin = tuple(tuple((walk.seconds(n), dice) for n, dice in walk.dice.items()) for walk in walks.values())
         lines[group] = Trace(tuple((spent[mean.patients], mean.interval) for mean in own), thin)
     caption = (
-        "Mean test Dice, with 95 % intervals over seeds and test cases, against the mean number of clicks and strokes "
-        "so far; thin lines are seeds, the dotted line is the goal."
+        "Mean test Dice, with 95 % intervals over seeds and test cases, against the mean seconds of labelling so far; "
+        "thin lines are seeds, the dotted line is the goal."
     )
     if not lines:
         return ()
-    return (traces("dice-by-actions", caption, lines, _LOOKS, ("clicks and strokes so far", "test Dice"), goal),)
+    return (traces("dice-by-seconds", caption, lines, _LOOKS, ("seconds of labelling so far", "test Dice"), goal),)
 
 
 def _effort_figure(found: Findings) -> tuple[Figure, ...]:
@@ -200,10 +227,10 @@ def _effort_figure(found: Findings) -> tuple[Figure, ...]:
     lines = {
         g: Trace(tuple((each.place, each.interval) for each in found.by_patient if each.group == g)) for g in groups
     }
-    caption = "Mean clicks and strokes on each further patient, with 95 % intervals over seeds."
+    caption = "Mean seconds of labelling on each further patient, with 95 % intervals over seeds."
     if not lines:
         return ()
-    return (traces("actions-by-patient", caption, lines, _LOOKS, ("patient", "clicks and strokes")),)
+    return (traces("seconds-by-patient", caption, lines, _LOOKS, ("patient", "seconds of labelling")),)
 
 
 def _patients_section(patients: Sequence[Patient]) -> Section:
@@ -226,8 +253,8 @@ def _protocol(setting: Setting) -> Iterator[str]:
     yield (
         f"A seed draws {min(study.pool, len(draw.pool))} of {len(draw.pool)} scans, whose labels nobody has, the order "
         f"of labelling, the first weights and the patches; after {', '.join(map(str, sorted(set(study.patients))))} "
-        "labelled patients a model is trained from its start again, on the masks that were accepted, and answers the "
-        "clicks on the next ones. Before the first one clicks are answered by the method that needs no model."
+        "labelled patients a model is trained from its start again, on the masks that were accepted, and predicts the "
+        "next ones. Before there is an interactive model clicks are answered by the starter."
     )
     yield (
         "The simulated person sees the reference and clicks at the innermost point of the largest error, missing it by "
@@ -260,6 +287,7 @@ def _document(setting: Setting, found: Findings, rows: Sequence[Row], patients: 
             "pool": study.pool,
             "goal": study.goal,
             "annotator": asdict(study.annotator),
+            "costs": asdict(study.costs),
             **study.terms.document(setting.settings_file),
             "pretraining_budget": study.pretraining.model_dump(),
             "common": setting.common.model_dump(mode="json"),

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..guidance.gestures import SMALLEST_ERROR
 from ..inference.cases import project_cases
 from ..inference.model import load_trained
 from ..inference.predict import label_type, predict_volume
 from ..inference.session import InteractiveSession
-from ..inference.without_model import ClicksAlone
+from ..inference.starter import StarterSession
 from ..project import Project
 from ..volume import LabelMap, Volume
-from .annotator import Annotator, Answers, Labelled, Labels, painted, slices_of
+from .annotator import Answers, Labelled, Labels, slices_of
 from .effort import Journey
 from .grid import Cell, CellBegan, CellScored, GridEvent, Pace, Stopped, Work
 from .patients import Patient, PatientFile, mask_in, mask_of
@@ -113,10 +114,7 @@ class _Walk:
             return
         (found,) = project_cases(self._project, (case,))
         volume, reference = found.volume(), found.labels()
-        if journey.annotator is None:
-            done = painted(reference, own.classes)
-        else:
-            done = yield from self._clicked(journey, journey.annotator, place, volume, reference, work)
+        done = yield from self._labelled(journey, place, volume, reference, work)
         own.save_labels(case, LabelMap(done.labels, volume.geometry, reference.names))
         patient = Patient(
             group=journey.group,
@@ -134,18 +132,19 @@ class _Walk:
         self._patients.append(patient)
         yield PatientLabelled(patient)
 
-    def _clicked(
-        self, journey: Journey, annotator: Annotator, place: int, volume: Volume, reference: LabelMap, work: Work
+    def _labelled(
+        self, journey: Journey, place: int, volume: Volume, reference: LabelMap, work: Work
     ) -> Generator[EffortEvent, None, Labelled]:
-        """Label a patient with the newest model, as it opens in the dock: predicted first, then corrected."""
-        cell = journey.model(place)
-        desk: Answers = ClicksAlone()
+        """Label a patient as it opens in the dock: the newest model predicts, clicks and brush correct."""
+        cell, by = journey.model(place), journey.arm.answered_by
         start: Labels = np.zeros(reference.labels.shape, label_type(self._project.classes))
-        dims, smallest = 2, journey.cells[0].config.clicks.min_component
+        desk: Answers | None = None if by is None else StarterSession()
+        dims, smallest = 3, SMALLEST_ERROR
         if cell is not None:
             # trained again only where its run lies on another machine
             model = load_trained((yield from work.trained(cell)), self._device)
-            desk, start, dims = InteractiveSession(model), predict_volume(model, volume).labels, model.plan.dims
-            smallest = model.plan.clicks.min_component
+            start = predict_volume(model, volume).labels
+            if by == "model":
+                desk, dims, smallest = InteractiveSession(model), model.plan.dims, model.plan.clicks.min_component
         rng = np.random.default_rng([journey.seed, zlib.crc32(journey.order[place - 1].encode())])
-        return annotator.label(desk, dims, volume, reference, start, self._project.classes, rng, smallest)
+        return journey.annotator.label(desk, dims, volume, reference, start, self._project.classes, rng, smallest)

@@ -154,8 +154,9 @@ def _learn(
     loss = starter_loss(mask, fit, shown.targets, shown.inputs[:, 1:3].amax(1), shown.guessed)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimiser.step()
+    norm = nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    if torch.isfinite(norm):  # in bfloat16 about one step in a thousand had no finite gradient
+        optimiser.step()
     return float(loss.detach()), mask.detach()
 
 
