@@ -130,8 +130,8 @@ def _arms(costs: Costs) -> Iterator[str]:
     )
     yield (
         "All arms stop at the same Dice of a patient, and painted slices have no fault, which favours painting. An "
-        f"action is a click ({costs.click_s:g} s) or a stroke, and a stroke is one slice painted ({costs.slice_s:g} s). "
-        "Test Dice is automatic: nobody clicks."
+        f"action is a click ({costs.click_s:g} s) or a stroke, and a stroke is one painted slice ({costs.slice_s:g} "
+        "s). Test Dice is automatic: nobody clicks."
     )
 
 

@@ -121,7 +121,7 @@ class ClickConfig(Section):
     combine: Literal["max", "sum"] = "max"
     most: int = Field(5, ge=1, le=20, description="most simulated clicks of a training sample")
     background: float = Field(0.1, ge=0, le=1, description="share of samples whose target becomes background")
-    none: float = Field(0.4, ge=0, le=1, description="share of samples without clicks, all classes learned")
+    none: float = Field(0.5, ge=0, le=1, description="share of samples without clicks, all classes learned")
     after: float = Field(0.1, ge=0, lt=1, description="share of the run that learns without any click first")
     decoys: float = Field(
         0.25, ge=0, le=1, description="share of clicked samples whose clicks name a piece of the image, not a class"
