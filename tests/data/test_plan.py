@@ -118,11 +118,11 @@ def test_the_budget_of_voxels_lowers_the_batch_but_never_raises_it() -> None:
     assert planned(settings=("model.dims=2",)).batch == 32
 
 
-def test_slices_with_clicks_are_cut_so_small_that_a_batch_holds_eight() -> None:
+def test_slices_with_clicks_are_cut_so_small_that_a_batch_holds_sixteen() -> None:
     wide = facts(shape=(10, 256, 216), spacing=(10.0, 1.5, 1.5))
     clicked, automatic = (planned(wide, task=task) for task in ("interactive", "segmentation"))
     assert clicked.dims == 2
-    assert clicked.batch == 8
+    assert clicked.batch == 16
     assert np.prod(clicked.patch) <= 112 * 112
     assert np.prod(automatic.patch) > 200 * 200
     small = planned(facts(), task="interactive", settings=("model.dims=2",))
