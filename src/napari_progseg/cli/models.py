@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UserError
 from .runs import Device
-from .starter import UNTRAINED, evaluate_untrained, predict_untrained
+from .starter import UNTRAINED, evaluate_learner, evaluate_untrained, predict_untrained
 from .text import counts_of, dice, table
 from .whichrun import Home, Run, chosen_run
 
@@ -93,6 +93,12 @@ def evaluate(
         Literal["click", "drag"],
         typer.Option(help="With what the starter's simulated user begins a structure; drags are up to 20 % wrong."),
     ] = "click",
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn", help="Let the starter learn each structure from case to case, and compare it with itself."
+        ),
+    ] = False,
     seed: Annotated[
         int, typer.Option(help="Draws the test cases where --cases is a number, how far clicks lie off, and drags.")
     ] = 0,
@@ -110,15 +116,16 @@ def evaluate(
     if run in UNTRAINED:
         if cases is not None:
             raise UserError(f"the {run} belongs to no project; nothing was evaluated; give folders instead of --cases")
-        answered = evaluate_untrained(run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device)
+        given = run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device
+        answered = evaluate_learner(*given) if learn else evaluate_untrained(*given)
         if json is not None:
             write_json(json, answered)
             typer.echo(f"result: {json}")
         return
-    if classes is not None or gesture != "click":
+    if classes is not None or gesture != "click" or learn:
         raise UserError(
-            "a run knows its own classes and is measured with clicks; nothing was evaluated; "
-            "leave out --classes and --gesture"
+            "a run knows its own classes, is measured with clicks and does not learn from them; nothing was evaluated; "
+            "leave out --classes, --gesture and --learn"
         )
     folder = chosen_run(run, project)
     if json is None and cases != _HELD_OUT:

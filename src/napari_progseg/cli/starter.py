@@ -12,7 +12,9 @@ from .text import dice, table
 
 if TYPE_CHECKING:
     from ..guidance.gestures import Gesture
+    from ..inference.cases import ReferenceCase
     from ..inference.gestures import Answers
+    from ..volume import LabelClass
 
 STARTER, CONTRAST = "starter", "contrast"
 UNTRAINED = (STARTER, CONTRAST)
@@ -61,18 +63,11 @@ def evaluate_untrained(
     device: str,
 ) -> dict[str, Any]:
     """Measure Dice after simulated gestures, print it, and return the document for ``--json``."""
-    from ..classes import make_classes, parse_classes
-    from ..inference.cases import folder_cases
     from ..inference.gestures import evaluate_gestures
     from .progress import fraction_bar
     from .text import counts_of
 
-    if images is None or labels is None or classes is None:
-        raise UserError(
-            f"the {name} belongs to no project; nothing was evaluated; give --images, --labels and --classes NAME=VALUE"
-        )
-    named = make_classes(parse_classes(classes))
-    cases = folder_cases(images, labels, named, others_are_background=True)
+    cases, named = _references(name, images, labels, classes)
     with fraction_bar() as progress:
         report = evaluate_gestures(
             build_answers(name, device),
@@ -85,6 +80,54 @@ def evaluate_untrained(
         ).to_json()
     _tell(report)
     return report
+
+
+def evaluate_learner(
+    name: str,
+    images: Path | None,
+    labels: Path | None,
+    classes: str | None,
+    clicks: str,
+    gesture: Gesture,
+    seed: int,
+    device: str,
+) -> dict[str, Any]:
+    """Measure what it brings that the starter learns from case to case, print it, and return the document."""
+    from ..inference.click_model import load_starter
+    from ..training.learning_curve import evaluate_learning
+    from .progress import fraction_bar
+    from .text import counts_of
+
+    if name != STARTER:
+        raise UserError(f"the {name} cannot learn; nothing was evaluated; leave out --learn, or measure the starter")
+    cases, named = _references(name, images, labels, classes)
+    with fraction_bar() as progress:
+        report = evaluate_learning(
+            load_starter(device),
+            cases,
+            named,
+            counts=counts_of(clicks),
+            gesture=gesture,
+            seed=seed,
+            progress=progress,
+        ).to_json()
+    _tell_learning(report)
+    return report
+
+
+def _references(
+    name: str, images: Path | None, labels: Path | None, classes: str | None
+) -> tuple[tuple[ReferenceCase, ...], tuple[LabelClass, ...]]:
+    """Return the cases of two folders, and the structures to mark in them."""
+    from ..classes import make_classes, parse_classes
+    from ..inference.cases import folder_cases
+
+    if images is None or labels is None or classes is None:
+        raise UserError(
+            f"the {name} belongs to no project; nothing was evaluated; give --images, --labels and --classes NAME=VALUE"
+        )
+    named = make_classes(parse_classes(classes))
+    return folder_cases(images, labels, named, others_are_background=True), named
 
 
 def _tell(report: dict[str, Any]) -> None:
@@ -101,6 +144,27 @@ def _tell(report: dict[str, Any]) -> None:
             f"mean Dice after {count} {_word(count)} a structure and volume{first}: {dice(report['clicks'][count])}"
         )
     typer.echo(f"{len(report['cases'])} cases")
+
+
+def _tell_learning(report: dict[str, Any]) -> None:
+    counts = list(report["clicks"])
+    rows = [
+        (
+            str(number),
+            case["case"],
+            structure,
+            *(f"{dice(found['without'][n])} → {dice(found['learning'][n])}" for n in counts),
+        )
+        for number, case in enumerate(report["cases"], 1)
+        for structure, found in case["structures"].items()
+    ]
+    typer.echo(table(("turn", "case", "structure", *(f"{count} {_word(count)}" for count in counts)), rows))
+    for count, found in report["from_second_case"].items():
+        typer.echo(
+            f"mean Dice after {count} {_word(count)}, first case left out: {dice(found['without'])} without learning, "
+            f"{dice(found['learning'])} with it"
+        )
+    typer.echo(f"{len(report['cases'])} cases, {report['seconds_a_lesson']['median']:.1f} s to learn from one")
 
 
 def _word(count: str) -> str:

@@ -31,6 +31,14 @@ def without(cases: Iterable[str], others: Collection[str]) -> tuple[str, ...]:
     return tuple(case for case in cases if person_of(case) not in persons)
 
 
+def one_each(cases: Iterable[str]) -> tuple[str, ...]:
+    """Return the first case of each person."""
+    first: dict[str, str] = {}
+    for case in cases:
+        first.setdefault(person_of(case), case)
+    return tuple(first.values())
+
+
 def deal(cases: Iterable[str], sizes: Iterable[int]) -> list[tuple[str, ...]]:
     """Deal cases, in their order, into parts of these sizes as far as they go.
 

@@ -72,8 +72,8 @@ class ClickModel:
     """
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self._network = network.to(device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
-        self._device = device
+        self.network = network.to(device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
+        self.device = device
 
     @torch.no_grad()
     def look(
@@ -127,9 +127,9 @@ class ClickModel:
 
     def _answer(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (B, Z, Y, X) and fits (B,), each the mean of the window and its mirror image."""
-        both = torch.cat([inputs, inputs.flip(4)]).to(self._device).contiguous(memory_format=torch.channels_last_3d)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
-            mask, fit = self._network(both)
+        both = torch.cat([inputs, inputs.flip(4)]).to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            mask, fit = self.network(both)
         one, other = mask[:, 0].float().cpu().chunk(2)
         return (one + other.flip(3)) / 2, torch.sigmoid(fit.float()).cpu().view(2, -1).mean(0)
 

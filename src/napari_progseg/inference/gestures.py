@@ -104,6 +104,7 @@ def evaluate_gestures(
     counts: Sequence[int] = (1, 3, 5, 10),
     gesture: Gesture = "click",
     seed: int = 0,
+    accepted: Callable[[ReferenceCase, LabelClass], None] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> GestureReport:
     """Measure whoever answers on cases with references, structure by structure, each from an empty mask.
@@ -116,6 +117,9 @@ def evaluate_gestures(
         What begins a structure, see `guidance.gestures.first_gesture`.
     seed : int
         Draws how wrong drags are.
+    accepted : callable or None
+        Told of each structure of a case once it has had all its gestures and its reference is known, as when a user
+        accepts the mended mask.
 
     Raises
     ------
@@ -139,6 +143,8 @@ def evaluate_gestures(
                 dice, seconds = zip(*steps, strict=True)
                 filled = dice + dice[-1:] * (ordered[-1] - len(dice))
                 scores.append(StructureScore(case.id, each.name, filled, seconds))
+                if accepted is not None:
+                    accepted(case, each)
         if progress is not None:
             progress((number + 1) / len(cases))
     if not scores:

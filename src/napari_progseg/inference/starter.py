@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..data.click_windows import SIGMA_VOXELS, WINDOW_IN_REACHES
-from ..data.plan import CT_BELOW
 from ..data.preprocess import Box
 from ..guidance.boxes import BoxPrompt, confine
 from ..guidance.clicks import Click
@@ -19,18 +18,18 @@ from ..guidance.drags import DragPrompt
 from ..guidance.prompts import Prompt, boxes_in, click_of, count_common, steps_of
 from ..volume import Volume
 from .answer import Answer
+from .better_window import better_window, carried
 from .click_model import ClickModel, Look, Said, load_starter, starter_available
 from .click_window import Array, ClickWindow
 from .correction import corrected, obey
+from .shown_range import shown_range
 from .windows import box_of, distinct
-from .zoom import find_window, window_of_box, window_of_drag, window_of_mask, window_of_prompt
+from .zoom import USUAL_SIZE, UsualSize, find_window, window_of_drag, window_of_mask, window_of_prompt
 
 __all__ = ["StarterSession", "starter_available"]
 
 Labels = NDArray[np.unsignedinteger]
-_CT_HALF_WIDTH = 300.0
-_GROWTH, _ROUNDS = 1.4, 3
-_TIGHT, _TOO_LARGE = 1.5, 0.75
+_ROUNDS = 3
 _ANOTHER = 0.75
 
 
@@ -48,12 +47,36 @@ class _Applied:
 class _Scan:
     """The scan in hand and its mask."""
 
-    image: NDArray[np.generic]
-    spacing_zyx_mm: tuple[float, float, float]
-    ct: bool
+    volume: Volume
     labels: Labels
     applied: list[_Applied] = field(default_factory=list)
     known: dict[tuple[tuple[int, int], ...], Box] = field(default_factory=dict)
+
+    @property
+    def image(self) -> NDArray[np.generic]:
+        """Its intensities, (Z, Y, X)."""
+        return self.volume.image
+
+    @property
+    def spacing_zyx_mm(self) -> tuple[float, float, float]:
+        """Of its voxels."""
+        return self.volume.geometry.spacing_zyx_mm
+
+
+@dataclass(frozen=True, eq=False)
+class StructureModel:
+    """What answers prompts on one structure.
+
+    Parameters
+    ----------
+    model : ClickModel
+        The starter, or a copy that has learned the structure.
+    usual : UsualSize
+        The size of window that suits it, where a bare click says none.
+    """
+
+    model: ClickModel
+    usual: UsualSize = USUAL_SIZE
 
 
 class StarterSession:
@@ -63,17 +86,18 @@ class StarterSession:
     ----------
     model : ClickModel or None
         None loads the starter that comes with the package.
+    learned : mapping of int to StructureModel
+        What answers in its place, by label value of the structure.
     """
 
-    def __init__(self, model: ClickModel | None = None) -> None:
-        self._model = model or load_starter()
+    def __init__(self, model: ClickModel | None = None, learned: Mapping[int, StructureModel] | None = None) -> None:
+        self._starter = StructureModel(model or load_starter())
+        self._learned = dict(learned or {})
         self._scan: _Scan | None = None
 
     def set_image(self, volume: Volume) -> None:
         """Take a scan in hand; earlier prompts are forgotten."""
-        modality = volume.modality or ("ct" if float(volume.image.min()) < CT_BELOW else "mr")
-        labels = np.zeros(volume.image.shape, np.uint16)
-        self._scan = _Scan(volume.image, volume.geometry.spacing_zyx_mm, modality == "ct", labels)
+        self._scan = _Scan(volume, np.zeros(volume.image.shape, np.uint16))
 
     def answer(
         self, prompts: Sequence[Prompt], revision: int, current: Labels | None = None, *, local: bool = True
@@ -106,6 +130,9 @@ class StarterSession:
             touched += [box for box in scan.known.values() if not np.array_equal(scan.labels[box], current[box])]
         patches = tuple((box, scan.labels[box].copy()) for box in distinct(touched).values())
         return Answer(revision, patches, time.perf_counter() - began)
+
+    def _answering(self, value: int) -> StructureModel:
+        return self._learned.get(value, self._starter)
 
     @property
     def _in_hand(self) -> _Scan:
@@ -174,7 +201,8 @@ class StarterSession:
         if not click.inside:
             return None, False
         newest_alone = Said(said.voxels_zyx[-1:], said.inside[-1:])
-        return find_window(self._model, scan.image, newest_alone, spacing, limits), True
+        by = self._answering(newest.label)
+        return find_window(by.model, scan.image, newest_alone, spacing, limits, by.usual), True
 
     def _look(
         self, scan: _Scan, window: ClickWindow, said: Said, value: int, limits: tuple[float, float] | None
@@ -182,13 +210,14 @@ class StarterSession:
         """Answer a window; while the mask leaves it and the scan goes on, a larger one."""
         window = window.moved_into(scan.image.shape)
         before = _share(scan, window, value)
-        look = self._model.look(scan.image, [window], said, [before], limits)[0]
+        model = self._answering(value).model
+        look = model.look(scan.image, [window], said, [before], limits)[0]
         for _ in range(_ROUNDS):
-            following = _better_window(look, said, scan.image.shape)
+            following = better_window(look, said, scan.image.shape)
             if following is None:
                 break
             following = following.moved_into(scan.image.shape)
-            look = self._model.look(scan.image, [following], said, [_carried(look, following)], limits)[0]
+            look = model.look(scan.image, [following], said, [carried(look, following)], limits)[0]
         return look
 
     def _merged(self, scan: _Scan, region: Box, mask: NDArray[np.bool_], newest: Prompt, said: Said) -> Labels:
@@ -232,13 +261,10 @@ def _beginning_with(said: Said, number: int, reach_mm: float) -> Said:
 
 
 def _limits(scan: _Scan, said: Said) -> tuple[float, float] | None:
-    """Show a CT in a range around what was clicked: bone and air would leave nothing between soft tissues."""
-    if not scan.ct or not said.inside.any():
+    """Return the intensities that are shown; all, before anything was clicked inside."""
+    if not said.inside.any():
         return None
-    z, y, x = said.voxels_zyx[said.inside][0].astype(int)
-    around = np.asarray(scan.image[z, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2], np.float32)
-    middle = float(around.mean())
-    return middle - _CT_HALF_WIDTH, middle + _CT_HALF_WIDTH
+    return shown_range(scan.volume, said.voxels_zyx[said.inside][0].astype(int))
 
 
 def _holds(window: ClickWindow, click: Click) -> bool:
@@ -275,62 +301,10 @@ def _share(scan: _Scan, window: ClickWindow, value: int) -> Array:
     return window.cut(mask.view(np.uint8)) if mask.any() else np.zeros((window.size,) * 3, np.float32)
 
 
-def _better_window(look: Look, said: Said, shape_zyx: Sequence[int]) -> ClickWindow | None:
-    """Return a larger window where a mask leaves the one it was found in, a smaller one where that is far too large."""
-    window, mask = look.window, look.logits > 0
-    if not mask.any():
-        return None
-    if _leaves(look, shape_zyx):
-        return _grown(window, mask)
-    found = box_of(_largest_clicked(mask, window, said))
-    first, last = window.to_scan([[part.start for part in found], [part.stop - 1 for part in found]])
-    tight = window_of_box(first, last, window.spacing_zyx_mm, _TIGHT)
-    return tight if tight.step_mm < _TOO_LARGE * window.step_mm else None
-
-
-def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -> NDArray[np.bool_]:
-    """Return the pieces of a mask that inside clicks lie in or beside, else the largest one."""
-    pieces, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    places = np.rint(window.to_window(said.voxels_zyx[said.inside])).astype(int)
-    near = [pieces[tuple(slice(max(0, c - 1), max(0, c + 2)) for c in at)].ravel() for at in places]
-    found = np.setdiff1d(np.concatenate([*near, [0]]), 0)
-    chosen = found if len(found) else [int(np.bincount(pieces.ravel())[1:].argmax()) + 1]
-    return np.isin(pieces, chosen)
-
-
 def _extent(mask: NDArray[np.bool_], window: ClickWindow) -> Box:
     """Return the part of a window that a mask takes up, and a voxel around it."""
     z, y, x = (slice(max(0, part.start - 1), min(window.size, part.stop + 1)) for part in box_of(mask))
     return z, y, x
-
-
-def _leaves(look: Look, shape_zyx: Sequence[int]) -> bool:
-    """Whether a mask touches a face of its window beyond which the scan goes on."""
-    mask, size = look.logits > 0, look.window.size
-    ends = look.window.to_scan([[0] * 3, [size - 1] * 3])
-    for axis, n in enumerate(shape_zyx):
-        for at, goes_on in ((0, ends[0, axis] > 1), (size - 1, ends[1, axis] < n - 2)):
-            if goes_on and mask.take(at, axis).sum() > 2:
-                return True
-    return False
-
-
-def _grown(window: ClickWindow, mask: NDArray[np.bool_]) -> ClickWindow:
-    """Return a larger window around the middle of the mask."""
-    z, y, x = window.to_scan([[(part.start + part.stop - 1) / 2 for part in box_of(mask)]])[0].tolist()
-    return ClickWindow((z, y, x), window.step_mm * _GROWTH, window.spacing_zyx_mm, window.size)
-
-
-def _carried(look: Look, window: ClickWindow) -> Array:
-    """Return a mask on the grid of another window, 0 where it was not known."""
-    places = window.to_scan(np.repeat(np.arange(window.size)[:, None], 3, axis=1))
-    inner = look.window.to_window(places)
-    index = [np.clip(np.rint(inner[:, axis]).astype(int), 0, look.window.size - 1) for axis in range(3)]
-    known = [(inner[:, axis] > -0.5) & (inner[:, axis] < look.window.size - 0.5) for axis in range(3)]
-    mask = (look.logits > 0)[np.ix_(*index)] & known[0][:, None, None] & known[1][:, None] & known[2]
-    return mask.astype(np.float32)
 
 
 def _clicked_pieces(mask: NDArray[np.bool_], before: NDArray[np.bool_], said: Said, region: Box) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,26 @@ from .windows import box_of
 SIZE, SEARCHED = 48, 32
 _BOX, _MASK = 1.6, 1.5
 _SCALES, _LEAST_VOXELS, _MOST_MM = 1.35, 14, 420.0
-_USUAL_MM, _SPREAD = 130.0, 0.8
+
+
+@dataclass(frozen=True)
+class UsualSize:
+    """Sizes of windows that suit what is segmented, before anything of it was seen.
+
+    Parameters
+    ----------
+    side_mm : float
+        The likeliest side of a window.
+    spread : float
+        Standard deviation of the logarithm of the side.
+    """
+
+    side_mm: float
+    spread: float
+
+
+USUAL_SIZE = UsualSize(130.0, 0.8)
+"""Of whatever people segment."""
 
 
 def window_of_drag(drag: DragPrompt, spacing_zyx_mm: tuple[float, float, float]) -> ClickWindow:
@@ -61,6 +81,7 @@ def find_window(
     said: Said,
     spacing_zyx_mm: tuple[float, float, float],
     limits: tuple[float, float] | None,
+    usual: UsualSize = USUAL_SIZE,
 ) -> ClickWindow:
     """Suppose many sizes for what was clicked, and take the one whose mask the network expects to be good.
 
@@ -71,6 +92,8 @@ def find_window(
     ----------
     said : Said
         One inside click.
+    usual : UsualSize
+        Of the structure, where it is known.
     """
     z, y, x = said.voxels_zyx[0].tolist()
     extent = float((np.array(image.shape) * spacing_zyx_mm).max())
@@ -83,15 +106,17 @@ def find_window(
         ClickWindow((z, y, x), side / SEARCHED, spacing_zyx_mm, SEARCHED).moved_into(image.shape) for side in sides
     ]
     looks = model.look(image, windows, said, limits=limits, guess_reach=True)
-    likely = size_likelihood(np.array(sides), 0.8 * extent)
+    likely = size_likelihood(np.array(sides), 0.8 * extent, usual)
     best = int(np.argmax(likely * [look.fit for look in looks]))
     return ClickWindow((z, y, x), sides[best] / SIZE, spacing_zyx_mm, SIZE)
 
 
-def size_likelihood(sides_mm: NDArray[np.float64], most_mm: float) -> NDArray[np.float64]:
-    """Return how likely windows of these sides are before anything was seen, 1 at 130 mm, or `most_mm` if that is less.
+def size_likelihood(
+    sides_mm: NDArray[np.float64], most_mm: float, usual: UsualSize = USUAL_SIZE
+) -> NDArray[np.float64]:
+    """Return how likely windows of these sides are before anything was seen, 1 at the usual one, or at `most_mm`.
 
-    The logarithm of the side is spread normally, by a factor of 2.2.
+    The logarithm of the side is spread normally.
     """
-    away = np.log(sides_mm / min(_USUAL_MM, most_mm)) / _SPREAD
+    away = np.log(sides_mm / min(usual.side_mm, most_mm)) / usual.spread
     return np.asarray(np.exp(-0.5 * away**2))

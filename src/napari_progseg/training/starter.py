@@ -101,7 +101,7 @@ def train_starter(
             draw = partial(draw_tasks, generator, min(batch, 8), size, bank)
             pools[size] = ClickPool(_until_some(draw), recipe.pool * batch, generator)
         shown = pools[size].show(batch)
-        loss, logits = _learn(network, optimiser, shown, bfloat16=recipe.bfloat16)
+        loss, logits = learn_from(network, optimiser, shown, bfloat16=recipe.bfloat16)
         pools[size].answer(shown.rows, logits[:, 0] > 0)
         _follow(average, network, min(recipe.average, (1 + step) / (10 + step)))
         step, samples, progress = step + 1, samples + batch, (clock() - began) / 60 / recipe.minutes
@@ -146,9 +146,10 @@ def _whole(targets: Tensor) -> Tensor:
     return 1 - 0.8 * torch.stack(faces).float().mean(0)
 
 
-def _learn(
+def learn_from(
     network: nn.Module, optimiser: torch.optim.Optimizer, shown: Shown, *, bfloat16: bool
 ) -> tuple[float, Tensor]:
+    """Take a step on what is shown, and return the loss and the logits, (B, 1, Z, Y, X), that it was taken from."""
     with torch.autocast(shown.inputs.device.type, torch.bfloat16, enabled=bfloat16):
         mask, fit = network(shown.inputs.contiguous(memory_format=torch.channels_last_3d))
     loss = starter_loss(mask, fit, shown.targets, shown.inputs[:, 1:3].amax(1), shown.guessed)
