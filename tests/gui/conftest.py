@@ -143,6 +143,8 @@ class FakeEngine:
         self.judgements: list[Offer] = []
         self.starter = False
         self.starters = 0
+        self.lessons: list[int] = []
+        self.distrusted = False
 
     def suggest_cases(self, project, by, run, progress, cancelled) -> tuple[Suggestion, ...]:
         self.searches.append((by, None if run is None else run.name))
@@ -187,9 +189,17 @@ class FakeEngine:
     def starter_available(self) -> bool:
         return self.starter
 
-    def starter_session(self) -> FakeStarter:
+    def starter_session(self, known=None) -> FakeStarter:
         self.starters += 1
+        self.known = known or {}
         return FakeStarter()
+
+    def learn_completed(self, project, pause) -> Iterator[dict[int, SimpleNamespace]]:
+        """Learn structure 1 from each completed patient; it is trusted but where `distrusted` says otherwise."""
+        self.lessons.append(len(project.completed))
+        for number in range(1, len(project.completed) + 1):
+            pause()
+            yield {1: SimpleNamespace(comparisons=(None,) * number, trusted=not self.distrusted)}
 
     def load_trained(self, run: Path):
         return SimpleNamespace(name=run.name, step=1200, dice=0.87, config=None)
@@ -286,7 +296,7 @@ def engine(monkeypatch) -> FakeEngine:
     fake = FakeEngine()
     replaced = ("prepare", "load_trained", "make_session", "predict_volume", "start_run", "request", "follow", "status")
     more = ("has_model", "suggest_cases", "rehearse", "start_update", "judge_update")
-    more += ("starter_available", "starter_session")
+    more += ("starter_available", "starter_session", "learn_completed")
     for name in (*replaced, *more):
         monkeypatch.setattr(real, name, getattr(fake, name))
     FakeSession.delay = 0.0

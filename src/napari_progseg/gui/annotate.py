@@ -25,6 +25,7 @@ from ..project import CaseState
 from .actions import Actions
 from .desk import Desk
 from .keys import gestures, tip
+from .lessons import Lessons
 from .nextcase import NextButton
 from .parts import GRID, heading, note, scrolled, swatch
 from .sliceguide import SliceGuide
@@ -43,6 +44,7 @@ class Annotate(QStackedWidget):
     def __init__(self, desk: Desk, upcoming: Upcoming) -> None:
         super().__init__()
         self._desk = desk
+        self.lessons = Lessons(desk)
         self.next = NextButton(upcoming)
         self.do = Actions(desk, upcoming)
         empty = QWidget()
@@ -56,6 +58,7 @@ class Annotate(QStackedWidget):
         desk.case_changed.connect(self._case_changed)
         desk.cases_changed.connect(self.refresh)
         desk.annotation_changed.connect(self.refresh)
+        self.lessons.changed.connect(self.refresh)
 
     def _make_page(self) -> QWidget:
         page = QWidget()
@@ -139,6 +142,13 @@ class Annotate(QStackedWidget):
 
     def _prediction(self) -> QVBoxLayout:
         self.source = note(faint=False)
+        self.learns = QCheckBox("Learn from completed patients")
+        self.learns.setToolTip(
+            "A copy of the starter learns your structures from each patient you complete, some seconds in the "
+            "background, and answers from the next patient on where it is at least as good; untick to get the starter "
+            "back as it came"
+        )
+        self.learns.toggled.connect(self._learns_toggled)
         self.predict = _button(
             "Predict this patient", "Predict the whole volume with the newest or chosen model", self._predict
         )
@@ -166,6 +176,7 @@ class Annotate(QStackedWidget):
         column = QVBoxLayout()
         column.setSpacing(GRID // 2)
         column.addWidget(self.source)
+        column.addWidget(self.learns)
         beside = QHBoxLayout()
         beside.setSpacing(GRID)
         beside.addWidget(self._predicting, 1)
@@ -207,6 +218,10 @@ class Annotate(QStackedWidget):
 
     def _local_toggled(self, local: bool) -> None:
         self._desk.tools.set(local=local)
+
+    def _learns_toggled(self, on: bool) -> None:
+        if on != self.lessons.on:
+            self.lessons.switch(on)
 
     def _predict(self) -> None:
         self._desk.predict()
@@ -276,12 +291,17 @@ class Annotate(QStackedWidget):
     def _refresh_prediction(self) -> None:
         answerer = self._desk.answerer
         self.answers.refresh()
-        self.source.setText(answers_sentence(answerer))
+        self.source.setText(" ".join(filter(None, (self._learned_sentence(), answers_sentence(answerer)))))
+        self.learns.setChecked(self.lessons.on)
+        self.learns.setEnabled(answerer.by == "starter")
         busy = "answering…" if answerer.answering else ""
         self.seconds.setText(busy or (f"in {latency(answerer.seconds)}" if answerer.seconds else " "))
         self.predict.setEnabled(answerer.predictor is not None)
         self._predicting.setCurrentIndex(int(answerer.predicting))
         self.progress.setValue(round(100 * answerer.fraction))
+
+    def _learned_sentence(self) -> str:
+        return self.lessons.sentence if self._desk.answerer.by == "starter" else ""
 
     def _refresh_labels(self) -> None:
         case, record = self._desk.case, self._desk.open_record()

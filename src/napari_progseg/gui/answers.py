@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,6 +94,7 @@ class Answerer(QObject):
         self.own = True  # the user's own model answers where there is one
         self.without = preferences.without_model()
         self.starter = True  # its weights are there; until it is known, that is assumed
+        self.learned: Mapping[int, Any] = {}  # by the starter, of structures; it counts from the next patient on
         self.source = ""
         self.seconds: float | None = None
         self._ticker = QTimer(self)
@@ -188,7 +189,7 @@ class Answerer(QObject):
         who, case = self._who(request), request.case
         kept, base = self._session, request.shown.base
         if kept is None or kept.who is not who or kept.volume is not case.volume or kept.base is not base:
-            session = _session_of(who, own_mask=request.shown.started)
+            session = _session_of(who, self.learned, own_mask=request.shown.started)
             session.set_image(case.volume)
             kept = self._session = _Session(who, session, case.volume, base)
         answer = kept.session.answer(request.prompts, request.revision, case.predicted, local=case.tools.local)
@@ -300,9 +301,9 @@ class _Predicting:
         yield whole
 
 
-def _session_of(who: Any, *, own_mask: bool) -> Any:
+def _session_of(who: Any, learned: Mapping[int, Any], *, own_mask: bool) -> Any:
     if who == "starter":
-        return engine.starter_session()
+        return engine.starter_session(learned)
     return engine.session_without_model() if who == "contrast" else engine.make_session(who, own_mask=own_mask)
 
 

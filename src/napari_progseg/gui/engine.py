@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +58,24 @@ def starter_available() -> bool:
     return available()
 
 
-def starter_session() -> Any:
-    """Build the session in which the starter answers clicks."""
+def starter_session(known: Mapping[int, Any] | None = None) -> Any:
+    """Build the session in which the starter answers clicks, with what it learned of structures, by label value."""
+    from ..inference.click_model import load_starter
     from ..inference.starter import StarterSession
+    from ..training.learned_project import trusted_models
 
-    return StarterSession()
+    return StarterSession(learned=trusted_models(known or {}, load_starter()))
+
+
+def learn_completed(project: Project, pause: Callable[[], None]) -> Iterator[Mapping[int, Any]]:
+    """Yield what the starter has learned in a project, by label value, then again after each new patient."""
+    from ..inference.click_model import load_starter
+    from ..training.learned_project import known_structures, learn_completed
+
+    starter = load_starter()
+    known = known_structures(project, starter)
+    yield known
+    yield from learn_completed(project, starter, known, pause)
 
 
 def session_without_model() -> Any:

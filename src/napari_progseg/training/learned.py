@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,7 +89,7 @@ def learn_case(
     known : Learned or None
         What was learned from earlier patients; left as it is.
     case : ReferenceCase
-        A patient whose labels were accepted and hold the structure.
+        A patient of whom nothing was learned yet, whose labels were accepted and hold the structure.
     seed : int
         Draws windows, clicks and batches.
 
@@ -107,11 +107,10 @@ def learn_case(
     read = ReferenceCase(case.id, lambda: volume, lambda: labels)
     windows = np.random.default_rng([seed, len(known.comparisons) if known else 0])
     newest = cut_windows(volume, labels.labels == structure.value, case.id, recipe.windows, windows)
-    earlier = [] if known is None else [each for each in known.patients if each.patient != case.id]
+    earlier = () if known is None else known.patients
     compared: tuple[Comparison, ...] = () if known is None else known.comparisons
     if known is not None:
-        held_out = len(earlier) == len(known.patients)
-        compared = (*compared, _compare(starter, known, read, structure, held_out=held_out))
+        compared = (*compared, _compare(starter, known, read, structure, held_out=True))
     yield 0.0
     patients = (*earlier, newest)[-recipe.patients :]
     network = yield from learn_accepted(starter.network, patients, recipe, torch.Generator().manual_seed(seed))
@@ -121,14 +120,16 @@ def learn_case(
     return replace(learned, comparisons=(_compare(starter, learned, read, structure, held_out=False),))
 
 
-def finish(learning: Generator[float, None, Learned]) -> Learned:
-    """Learn without a pause, and return what was learned."""
+def finish(learning: Generator[float, None, Learned], pause: Callable[[], None] | None = None) -> Learned:
+    """Go through with learning, and return what was learned; `pause` is called after each step."""
     while True:
         try:
             next(learning)
         except StopIteration as finished:
             learned: Learned = finished.value
             return learned
+        if pause is not None:
+            pause()
 
 
 def _compare(

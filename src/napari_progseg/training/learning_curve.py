@@ -23,6 +23,7 @@ from ..inference.starter import StarterSession
 from ..volume import LabelClass, Volume
 from .accepted import AcceptedRecipe
 from .learned import Learned, finish, learn_case
+from .learned_project import trusted_models
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,7 @@ class LearningStarter:
 
     def set_image(self, volume: Volume) -> None:
         """Take a scan in hand, with all that was learned so far."""
-        trusted = {value: each for value, each in self._learned.items() if each.trusted}
-        device = self._starter.device
-        models = {value: each.structure_model(device) for value, each in trusted.items()}
-        self._session = StarterSession(self._starter, models)
+        self._session = StarterSession(self._starter, trusted_models(self._learned, self._starter))
         self._session.set_image(volume)
 
     def answer(self, prompts: Sequence[Prompt], revision: int, current: NDArray[Any] | None = None) -> Answer:
