@@ -143,3 +143,19 @@ def test_options_of_the_starter_are_refused_for_a_run(tmp_path: Path, words: tup
     done = progseg("evaluate", tmp_path, "--cases", "test", "--json", tmp_path / "dice.json", *words)
     assert done.exit_code == 2
     assert "a run knows its own classes" in done.stderr
+
+
+def test_the_starter_may_learn_from_case_to_case(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_progseg.training.learned.COUNTS", (1,))
+    done, report = evaluated(folder, tmp_path / "dice.json", "--clicks", "1", "--learn")
+    (turn,) = report["cases"]
+    assert turn["structures"]["ball"]["without"] == turn["structures"]["ball"]["learning"], "it has learned nothing yet"
+    assert report["from_second_case"] == {"1": {"without": None, "learning": None}}
+    assert "s to learn from one" in done.stdout
+
+
+def test_contrast_cannot_learn(folder: Path) -> None:
+    given = ("--images", folder / "images", "--labels", folder / "labels", "--classes", "ball=3")
+    done = progseg("evaluate", "contrast", *given, "--learn")
+    assert done.exit_code != 0
+    assert "the contrast cannot learn" in done.output + done.stderr

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from napari_progseg.data.persons import cut, deal, person_of, together, without
+from napari_progseg.data.persons import cut, deal, one_each, person_of, together, without
 from napari_progseg.data.splits import Split, choose, extend_split, make_split, permutation
 
 HIPPOCAMPI = [f"hippocampus_{number:03d}" for number in range(1, 41)]
@@ -97,3 +97,8 @@ def test_scans_of_a_person_follow_each_other_and_are_not_cut_apart() -> None:
     order = together(("patient002_frame01", "patient001_frame01", "x", "patient002_frame12"))
     assert order == ("patient002_frame01", "patient002_frame12", "patient001_frame01", "x")
     assert [cut(order, size) for size in range(5)] == [0, 2, 2, 3, 3]
+
+
+def test_of_each_person_the_first_case_is_taken() -> None:
+    cases = ("patient002_frame12", "hippocampus_003", "patient002_frame01", "hippocampus_004", "x")
+    assert one_each(cases) == ("patient002_frame12", "hippocampus_003", "x")

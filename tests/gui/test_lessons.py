@@ -62,10 +62,12 @@ def test_where_contrast_answers_nothing_is_to_be_learned(begun) -> None:
     assert "learned" not in begun.annotate.source.text()
 
 
-def test_a_structure_that_the_starter_marks_better_is_named(begun, engine, qtbot) -> None:
+@pytest.fixture
+def distrusted(engine):
+    """Let nothing that is learned be trusted."""
     engine.distrusted = True
-    begun.annotate.lessons.switch(False)
-    begun.annotate.lessons.switch(True)
-    rest(begun, qtbot)
+
+
+def test_a_structure_that_the_starter_marks_better_is_named(distrusted, begun) -> None:
     name = begun.desk.project.classes[0].name
     assert f"for {name} it answers as it came" in begun.annotate.source.text()

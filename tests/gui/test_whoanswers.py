@@ -111,6 +111,15 @@ def test_where_its_weights_are_missing_the_starter_is_not_offered(opened, qtbot)
     assert opened.desk.answerer.by == "contrast"
 
 
+def test_what_was_chosen_stands_beside_what_was_chosen_before() -> None:
+    preferences.remember("contrast")
+    preferences.remember_learning(False)
+    assert preferences.without_model() == "contrast"
+    assert not preferences.starter_learns()
+    preferences.remember("starter")
+    assert not preferences.starter_learns()
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"answers_without_a_model": 7}'])
 def test_damaged_preferences_are_no_harm(content: str) -> None:
     path = preferences._file()

@@ -167,3 +167,19 @@ def test_a_structure_that_no_case_holds_is_no_measurement(case_of: Callable[...,
 def test_no_gesture_at_all_is_refused(case_of: Callable[..., ReferenceCase], counts: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="marks nothing without one; nothing was evaluated"):
         evaluate_gestures(Painter(), [case_of(labels_of(bone=BLOCK))], [BONE], counts=counts)
+
+
+def test_whoever_learns_is_told_of_each_structure_once_its_gestures_are_over(
+    case_of: Callable[..., ReferenceCase],
+) -> None:
+    labels = labels_of(bone=BLOCK, tumour=(slice(0, 1), slice(0, 7), slice(0, 7)))
+    painter, told = Painter(), []
+    cases = [case_of(labels, "a"), case_of(labels_of(bone=BLOCK), "b")]
+    evaluate_gestures(
+        painter,
+        cases,
+        [BONE, TUMOUR],
+        counts=(2,),
+        accepted=lambda case, each: told.append((case.id, each.name, len(painter.asked))),
+    )
+    assert told == [("a", "bone", 2), ("a", "tumour", 3), ("b", "bone", 5)]

@@ -16,7 +16,7 @@ from napari_progseg.guidance.prompts import Prompt
 from napari_progseg.inference.answer import Answer
 from napari_progseg.inference.click_model import Look, Said
 from napari_progseg.inference.click_window import ClickWindow
-from napari_progseg.inference.starter import StarterSession
+from napari_progseg.inference.starter import StarterSession, StructureModel
 from napari_progseg.volume import Volume
 
 SHAPE = (40, 64, 64)
@@ -310,3 +310,16 @@ def test_anisotropic_scans_are_answered_in_mm(volume_of: Callable[..., Volume]) 
 def test_without_an_image_it_says_so() -> None:
     with pytest.raises(RuntimeError, match="set_image"):
         StarterSession(Perfect()).answer([DRAG], 1)  # type: ignore[arg-type]
+
+
+def test_what_learned_a_structure_answers_on_it_and_the_starter_on_all_others(volume_of: Any) -> None:
+    starter, learned = Perfect(), Perfect()
+    session = StarterSession(starter, {2: StructureModel(learned)})  # type: ignore[arg-type]
+    session.set_image(volume_of(BRIGHT * (LEFT | RIGHT).astype(np.int16)))
+    session.answer([Click(LEFT_AT, inside=True, label=2)], 0)
+    assert learned.windows
+    assert not starter.windows
+    answered = len(learned.windows)
+    session.answer([Click(LEFT_AT, inside=True, label=2), Click(RIGHT_AT, inside=True, label=1)], 1)
+    assert starter.windows
+    assert len(learned.windows) == answered

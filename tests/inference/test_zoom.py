@@ -13,6 +13,7 @@ from napari_progseg.guidance.drags import DragPrompt
 from napari_progseg.inference.click_model import Look, Said
 from napari_progseg.inference.click_window import ClickWindow
 from napari_progseg.inference.zoom import (
+    UsualSize,
     find_window,
     size_likelihood,
     window_of_box,
@@ -89,6 +90,13 @@ def test_in_a_small_scan_small_sizes_are_likely() -> None:
     assert likely.argmax() == 1
 
 
+def test_where_the_structure_is_known_its_own_size_is_likely() -> None:
+    likely = size_likelihood(np.array([40.0, 60.0, 130.0]), 400.0, UsualSize(60.0, 0.25))
+    assert likely[1] == 1
+    assert likely[0] < 0.3
+    assert likely[2] < 0.01
+
+
 class Finder:
     """Marks what it sees of a ball; it likes windows that the ball leaves nowhere and fills to four tenths."""
 
@@ -138,3 +146,12 @@ def test_a_scan_of_a_few_voxels_has_a_window_too() -> None:
     said = Said(np.array([(1, 4, 4)], float), np.array([True]))
     window = find_window(Finder(ball(10)), np.zeros((3, 8, 8)), said, (1.0, 1.0, 1.0), None)  # type: ignore[arg-type]
     assert window.side_mm > 0
+
+
+def test_a_click_on_a_structure_of_known_size_finds_a_window_about_as_large() -> None:
+    said = Said(np.array([MIDDLE], float), np.array([True]))
+    sides = [
+        find_window(Finder(ball(35)), np.zeros(SHAPE), said, SPACING, None, UsualSize(side, 0.1)).side_mm  # type: ignore[arg-type]
+        for side in (60.0, 85.0)
+    ]
+    np.testing.assert_allclose(sides, [60, 85], rtol=0.2)
