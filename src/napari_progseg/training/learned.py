@@ -96,7 +96,7 @@ def learn_case(
     Yields
     ------
     float
-        Share of the work that is done, several times a second where a processor is not slow: a place to pause.
+        Share of the steps that are done, after some tenths of a second each: a place to pause.
 
     Returns
     -------
@@ -110,14 +110,14 @@ def learn_case(
     earlier = () if known is None else known.patients
     compared: tuple[Comparison, ...] = () if known is None else known.comparisons
     if known is not None:
-        compared = (*compared, _compare(starter, known, read, structure, held_out=True))
+        compared = (*compared, (yield from _compare(starter, known, read, structure, held_out=True)))
     yield 0.0
     patients = (*earlier, newest)[-recipe.patients :]
     network = yield from learn_accepted(starter.network, patients, recipe, torch.Generator().manual_seed(seed))
     learned = Learned(patients, network, compared)
     if known is not None:
         return learned
-    return replace(learned, comparisons=(_compare(starter, learned, read, structure, held_out=False),))
+    return replace(learned, comparisons=((yield from _compare(starter, learned, read, structure, held_out=False)),))
 
 
 def finish(learning: Generator[float, None, Learned], pause: Callable[[], None] | None = None) -> Learned:
@@ -134,13 +134,14 @@ def finish(learning: Generator[float, None, Learned], pause: Callable[[], None] 
 
 def _compare(
     starter: ClickModel, learned: Learned, case: ReferenceCase, structure: LabelClass, *, held_out: bool
-) -> Comparison:
+) -> Generator[float, None, Comparison]:
+    """Let both answer simulated clicks, with a place to pause after each of them."""
     by = {structure.value: learned.structure_model(starter.device)}
-    alone, taught = (
-        evaluate_gestures(session, [case], [structure], counts=COUNTS)
-        for session in (StarterSession(starter), StarterSession(starter, by))
-    )
-    return Comparison(case.id, _mean(alone), _mean(taught), held_out=held_out)
+    dice = []
+    for session in (StarterSession(starter), StarterSession(starter, by)):
+        dice.append(_mean(evaluate_gestures(session, [case], [structure], counts=COUNTS)))
+        yield 0.0
+    return Comparison(case.id, dice[0], dice[1], held_out=held_out)
 
 
 def _mean(report: GestureReport) -> float:
