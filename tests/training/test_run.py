@@ -98,6 +98,7 @@ def test_a_run_is_numbered_and_named_and_trains_nothing_yet(study: Project, run_
         ({"validation": ("nobody",)}, "no case 'nobody'"),
         ({"train": ("mr_004",)}, "mr_004 has no labels"),
         ({"device": "warp"}, "no device"),
+        ({"name": "starter"}, "starter stands for what answers clicks"),
         ({"init": "/nowhere"}, "is not there"),
     ],
 )

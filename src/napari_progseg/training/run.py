@@ -34,6 +34,8 @@ from .watch import CONFIG, beat, is_alive, read_request, request, status
 
 LOG = "log.txt"
 _CHECKPOINT_SECONDS = 60.0
+TAKEN_NAMES = ("starter", "contrast")
+"""What ``predict`` and ``evaluate`` take in the place of a run."""
 _REQUEST_SECONDS = 0.25
 
 
@@ -67,6 +69,11 @@ def refuse_impossible(project: Project, config: RunConfig) -> None:
         As `create_run` does.
     """
     choose_device(config.device)
+    if config.name in TAKEN_NAMES:
+        raise UserError(
+            f"{config.name} stands for what answers clicks without training, so no run can be called that; nothing was "
+            "started; choose another name"
+        )
     if not config.train:
         raise UserError("a run needs at least one training case; nothing was started; complete the labels of a case")
     for case in (*config.train, *config.validation):
