@@ -12,7 +12,7 @@ from ..data.plan import Plan
 from ..errors import UserError
 from .build import input_and_head
 
-_RESTORED = "the restored image"
+_RESTORED, _CLICKED = "the restored image", "the clicked object"
 _NETWORK = ("architecture", "dims", "widths", "strides", "norm", "blocks")
 
 
@@ -70,7 +70,9 @@ def carry_over(
     """Put together the weights a new network begins with.
 
     Input channels go by their meaning. Those the source lacks get filters of zero, so that without clicks the wider
-    network answers exactly as the source did (algorithms 4.5). Outputs go by the name and the values of their classes.
+    network answers exactly as the source did (algorithms 4.5). Outputs go by the name and the values of their classes;
+    where restoration has also learned to follow clicks, every class of an interactive network begins as what was
+    clicked.
 
     Parameters
     ----------
@@ -137,10 +139,11 @@ class _Outputs:
 
     @classmethod
     def of(cls, source: Plan, plan: Plan, *, keep_head: bool) -> _Outputs:
-        there = [(each.name, frozenset(each.values)) for each in source.classes] or [(_RESTORED, frozenset())]
-        here = [(each.name, frozenset(each.values)) for each in plan.classes] or [(_RESTORED, frozenset())]
-        if keep_head and not source.classes:
-            origins: tuple[int | None, ...] = (0,) * len(here)
+        there, here = _meanings(source), _meanings(plan)
+        if source.click_tasks and plan.task == "interactive":
+            origins: tuple[int | None, ...] = (1,) * len(here)
+        elif keep_head and not source.classes:
+            origins = (0,) * len(here)
         else:
             origins = tuple(there.index(each) if each in there else None for each in here)
         return cls(origins, tuple(name for name, _ in here), len(there))
@@ -158,6 +161,13 @@ class _Outputs:
         _same_shape(name, have, (self.before, *fresh.shape[1:]))
         rows = [fresh[row] if origin is None else have[origin] for row, origin in enumerate(self.origins)]
         return torch.stack(rows)
+
+
+def _meanings(plan: Plan) -> list[tuple[str, frozenset[int]]]:
+    """Say what each output channel is: a class by name and values, or what restoration gives."""
+    if plan.classes:
+        return [(each.name, frozenset(each.values)) for each in plan.classes]
+    return [(name, frozenset()) for name in (_RESTORED, _CLICKED)[: plan.outputs]]
 
 
 def _refuse_other_network(source: Plan, plan: Plan) -> None:
