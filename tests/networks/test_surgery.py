@@ -122,18 +122,36 @@ def test_restoration_to_interactive_has_the_same_features_and_a_fresh_head(
 
 @BOTH
 @DIMS
-def test_from_restoration_with_click_tasks_every_class_begins_as_what_was_clicked(
+def test_from_restoration_with_click_tasks_every_class_can_begin_as_what_was_clicked(
     shaped: PlanOf, architecture: str, dims: int
 ) -> None:
     source = shaped(architecture, dims, "restoration", click_tasks=True)
     plan = shaped(architecture, dims, "interactive", classes=(BONE, LIVER))
-    old, new, report = taken_over(source, plan)
+    old, new, report = taken_over(source, plan, keep_head=True)
     shown = torch.rand(3, 4, *SIZES[dims], generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(new(shown), old(shown)[:, 1:].expand(-1, 2, *[-1] * dims), rtol=0, atol=1e-6)
         assert not torch.equal(old(shown)[:, :1], old(shown)[:, 1:])
     assert (report.kept, report.fresh, report.new) == (("bone", "liver"), (), ())
     assert report.channels_before == report.channels
+
+
+@BOTH
+@DIMS
+def test_click_tasks_give_their_features_and_click_filters_and_the_head_is_fresh(
+    shaped: PlanOf, architecture: str, dims: int
+) -> None:
+    source = shaped(architecture, dims, "restoration", click_tasks=True)
+    plan = shaped(architecture, dims, "interactive")
+    old, new, report = taken_over(source, plan)
+    seen: list[Tensor] = []
+    for network in (old, new):
+        input_and_head(network)[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    shown = torch.rand(3, 4, *SIZES[dims], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        old(shown), new(shown)
+    assert torch.equal(*seen)
+    assert (report.kept, report.fresh) == ((), ("bone",))
 
 
 @BOTH

@@ -144,7 +144,8 @@ def test_an_interactive_run_begins_with_what_click_tasks_taught(
     assert isinstance(list(execute(before))[-1], Finished)
     learned = load_weights(before)
     assert (learned.plan.outputs, learned.plan.input_channels) == (2, 4)
-    run_dir = create_run(study, config_of(*settings, task="interactive", init=str(before)))
+    kept = ("start.keep_head=true", *settings)
+    run_dir = create_run(study, config_of(*kept, task="interactive", init=str(before)))
     events = list(execute(run_dir))
     said = next(event.text for event in events if isinstance(event, Said))
     assert "(restoration, step 6)" in said

@@ -70,9 +70,7 @@ def carry_over(
     """Put together the weights a new network begins with.
 
     Input channels go by their meaning. Those the source lacks get filters of zero, so that without clicks the wider
-    network answers exactly as the source did (algorithms 4.5). Outputs go by the name and the values of their classes;
-    where restoration has also learned to follow clicks, every class of an interactive network begins as what was
-    clicked.
+    network answers exactly as the source did (algorithms 4.5). Outputs go by the name and the values of their classes.
 
     Parameters
     ----------
@@ -87,7 +85,8 @@ def carry_over(
     origin : str
         What the report calls the run that gives the weights.
     keep_head : bool
-        From restoration, let every class begin with the filter that gave the restored image.
+        From restoration, let every class begin with the filter that gave the restored image or, in an interactive
+        network after click tasks, the mask of what was clicked.
 
     Returns
     -------
@@ -140,10 +139,9 @@ class _Outputs:
     @classmethod
     def of(cls, source: Plan, plan: Plan, *, keep_head: bool) -> _Outputs:
         there, here = _meanings(source), _meanings(plan)
-        if source.click_tasks and plan.task == "interactive":
-            origins: tuple[int | None, ...] = (1,) * len(here)
-        elif keep_head and not source.classes:
-            origins = (0,) * len(here)
+        if keep_head and not source.classes:
+            clicked = source.click_tasks and plan.task == "interactive"
+            origins: tuple[int | None, ...] = (int(clicked),) * len(here)
         else:
             origins = tuple(there.index(each) if each in there else None for each in here)
         return cls(origins, tuple(name for name, _ in here), len(there))
