@@ -65,7 +65,7 @@ def training(plan: Plan, images: torch.Tensor) -> Callable[[], None]:
     """Return what trains one step on a batch that is distorted already."""
     config = preset_config("tiny", "restoration", budget={"steps": 1})
     trainee = Trainee.new(build_network(plan, seed=0).to(images.device), config.optimiser)
-    learning = Restoration(config.restoration)
+    learning = Restoration(config.restoration, plan)
     inputs, targets = learning.prepare(Batch(images, images), nn.Identity(), 0.0, torch.Generator().manual_seed(0))
     return training_step(trainee, learning, inputs, targets)
 

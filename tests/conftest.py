@@ -57,7 +57,7 @@ def plan_of() -> Callable[..., Plan]:
             "batch": 4,
             "architecture": "dynunet",
             "norm": "instance",
-            "input_channels": 3 + settings.previous_mask if task == "interactive" else 1,
+            "input_channels": 3 + settings.previous_mask if task == "interactive" or fields.get("click_tasks") else 1,
             "widths": (4, 8, 8),
             "strides": ((2,) * dims,) * 2,
             "classes": () if task == "restoration" else (LabelClass("bone", (1,)),),

@@ -243,6 +243,21 @@ def test_restoration_needs_no_labels_and_has_no_classes() -> None:
     assert (plan.classes, plan.outputs, plan.channels, plan.window) == ((), 1, ("image",), None)
 
 
+def test_restoration_with_click_tasks_has_the_channels_of_clicks_and_a_second_output() -> None:
+    plan = planned(task="restoration", settings=("restoration.click_tasks=0.5",))
+    assert (plan.classes, plan.outputs, plan.click_tasks) == ((), 2, True)
+    assert plan.channels == planned(task="interactive").channels
+    assert plan.input_channels == 4
+    other = planned(task="segmentation", settings=("restoration.click_tasks=0.5",))
+    assert (other.click_tasks, other.input_channels, other.outputs) == (False, 1, 1)
+
+
+def test_the_plan_of_a_run_from_before_click_tasks_has_none() -> None:
+    document = planned(task="restoration").model_dump()
+    del document["click_tasks"]
+    assert Plan.model_validate(document) == planned(task="restoration")
+
+
 def test_body_is_sampled_from_the_whole_volume_above_the_air() -> None:
     image = np.array([-1000, -200, -199, 50], np.int16).reshape(1, 1, 4).repeat(5, 0)
     scan = Volume(image, Geometry.from_spacing((5, 1, 4), (1.0, 1.0, 1.0)))

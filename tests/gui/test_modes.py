@@ -231,7 +231,8 @@ def test_the_form_shows_what_matters_to_the_mode(dock, engine, project, qtbot) -
     schedules = {"samples_schedule", "samples_start", "samples_stages", "patches_schedule"}
     always = {"preset", "patch", "batch", "rate", "seed"} | schedules
     own = {"dims", "width"}
-    spoiled = {f"restoration_{name}" for name in ("flip", "shuffle", "curve", "paint", "inpaint", "mask", "loss")}
+    settings = ("flip", "shuffle", "curve", "paint", "inpaint", "mask", "loss", "click_tasks")
+    spoiled = {f"restoration_{name}" for name in settings}
     carried = {"start_rate", "start_warmup", "freeze_policy", "freeze_last"}
     for mode in ("segmentation", "interactive"):
         choose(dock, mode)
@@ -272,7 +273,9 @@ def test_what_the_form_says_reaches_the_run(dock, engine, project, qtbot) -> Non
     choose(dock, "restoration")
     form.restoration.fields["shuffle"].value = 0.25
     form.restoration.fields["loss"].value = "mse"
+    form.restoration.fields["click_tasks"].value = 0.4
     config = dock.train.config()
+    assert config.restoration.click_tasks == 0.4
     assert (config.restoration.shuffle, config.restoration.loss, config.restoration.paint) == (0.25, "mse", 0.9)
     choose(dock, "progressive")
     form.start.fields["rate"].value = 0.1

@@ -48,6 +48,11 @@ def slice_of(triplet: Triplet) -> int:
     return int(np.median(triplet.original) / 255 * 100 // 10)
 
 
+def test_a_network_that_also_follows_clicks_shows_its_first_output(model_of: Any, volume: Volume) -> None:
+    found = restored_slice(model_of((16, 20), click_tasks=True), volume)
+    np.testing.assert_allclose(found.restored, found.distorted, atol=1)
+
+
 @pytest.mark.parametrize(("patch", "size"), [((16, 20), (16, 20)), ((4, 16, 20), (16, 20)), ((16, 24, 32), (24, 32))])
 def test_three_slices_of_one_patch_are_shown(
     model_of: Any, volume: Volume, patch: tuple[int, ...], size: tuple[int, int]

@@ -122,6 +122,62 @@ def test_restoration_to_interactive_has_the_same_features_and_a_fresh_head(
 
 @BOTH
 @DIMS
+def test_from_restoration_with_click_tasks_every_class_can_begin_as_what_was_clicked(
+    shaped: PlanOf, architecture: str, dims: int
+) -> None:
+    source = shaped(architecture, dims, "restoration", click_tasks=True)
+    plan = shaped(architecture, dims, "interactive", classes=(BONE, LIVER))
+    old, new, report = taken_over(source, plan, keep_head=True)
+    shown = torch.rand(3, 4, *SIZES[dims], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(new(shown), old(shown)[:, 1:].expand(-1, 2, *[-1] * dims), rtol=0, atol=1e-6)
+        assert not torch.equal(old(shown)[:, :1], old(shown)[:, 1:])
+    assert (report.kept, report.fresh, report.new) == (("bone", "liver"), (), ())
+    assert report.channels_before == report.channels
+
+
+@BOTH
+@DIMS
+def test_click_tasks_give_their_features_and_click_filters_and_the_head_is_fresh(
+    shaped: PlanOf, architecture: str, dims: int
+) -> None:
+    source = shaped(architecture, dims, "restoration", click_tasks=True)
+    plan = shaped(architecture, dims, "interactive")
+    old, new, report = taken_over(source, plan)
+    seen: list[Tensor] = []
+    for network in (old, new):
+        input_and_head(network)[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    shown = torch.rand(3, 4, *SIZES[dims], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        old(shown), new(shown)
+    assert torch.equal(*seen)
+    assert (report.kept, report.fresh) == ((), ("bone",))
+
+
+@BOTH
+def test_click_tasks_leave_segmentation_a_fresh_head_and_no_click_channels(shaped: PlanOf, architecture: str) -> None:
+    source = shaped(architecture, 2, "restoration", click_tasks=True)
+    _, _, report = taken_over(source, shaped(architecture, 2, "segmentation"))
+    assert (report.kept, report.fresh) == ((), ("bone",))
+    assert "input narrowed from 4 channels to 1" in report.sentence
+    old, new, report = taken_over(source, shaped(architecture, 2, "segmentation"), keep_head=True)
+    with torch.no_grad():
+        restored = old(with_empty(images(2), 4))[:, :1]
+        torch.testing.assert_close(new(images(2)), restored, rtol=0, atol=1e-6)
+    assert report.kept == ("bone",)
+
+
+@BOTH
+def test_restoration_goes_on_with_click_tasks(shaped: PlanOf, architecture: str) -> None:
+    source = shaped(architecture, 2, "restoration")
+    old, new, report = taken_over(source, shaped(architecture, 2, "restoration", click_tasks=True))
+    with torch.no_grad():
+        torch.testing.assert_close(new(with_empty(images(2), 4))[:, :1], old(images(2)), rtol=0, atol=1e-6)
+    assert (report.kept, report.fresh) == (("the restored image",), ("the clicked object",))
+
+
+@BOTH
+@DIMS
 @pytest.mark.parametrize("previous_mask", [True, False])
 def test_an_interactive_network_without_clicks_equals_the_reduced_one_exactly(
     shaped: PlanOf, architecture: str, dims: int, previous_mask: bool

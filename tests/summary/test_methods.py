@@ -63,6 +63,18 @@ def test_clicks_after_a_restoration_start_cite_both_sources_once(config_of: Conf
     assert "Gaussian maps (σ 3 mm)" in methods.paragraph
 
 
+def test_click_tasks_are_told_of_the_run_and_of_what_begins_with_it(
+    config_of: ConfigOf, add_run: AddRun, plan_of
+) -> None:
+    config = config_of("restoration.click_tasks=0.25", task="restoration")
+    start = add_run("0001-learn", config, plan_of(task="restoration", click_tasks=True))
+    text = told(start).paragraph
+    assert "25% of the samples were not distorted; in these, simulated clicks named a supervoxel" in text
+    text = told(add_run("0002-clicks", config_of(task="interactive", init=str(start)))).paragraph
+    assert "and to follow clicks on unlabelled objects in them" in text
+    assert "a second output" not in text
+
+
 def test_frozen_layers_of_another_model_cite_the_transfer_paper(config_of: ConfigOf, add_run: AddRun) -> None:
     first = add_run("0001-first", config_of())
     methods = told(add_run("0002-mine", config_of("freeze.policy=last_k", "freeze.last=4", init=str(first))))

@@ -23,7 +23,7 @@ from napari_progseg.schedules.course import Course
 from napari_progseg.storage.atomic import read_json
 from napari_progseg.training import run as module
 from napari_progseg.training.config import RunConfig, apply_settings, preset_config
-from napari_progseg.training.events import Event, Finished, Restored, Started, StepDone, Validated
+from napari_progseg.training.events import Event, Finished, Restored, Said, Started, StepDone, Validated
 from napari_progseg.training.run import create_run, execute
 from napari_progseg.training.watch import request, status
 
@@ -136,9 +136,28 @@ def test_a_run_learns_from_all_scans_and_validates_nothing(
     assert load_weights(run_dir).step == 6
 
 
+@pytest.mark.parametrize("settings", [(), ("model.dims=3", "patches.size=16,16,16")])
+def test_an_interactive_run_begins_with_what_click_tasks_taught(
+    study: Project, learning: Callable[..., Path], config_of: ConfigOf, settings: tuple[str, ...]
+) -> None:
+    before = learning("restoration.click_tasks=0.5", *settings)
+    assert isinstance(list(execute(before))[-1], Finished)
+    learned = load_weights(before)
+    assert (learned.plan.outputs, learned.plan.input_channels) == (2, 4)
+    kept = ("start.keep_head=true", *settings)
+    run_dir = create_run(study, config_of(*kept, task="interactive", init=str(before)))
+    events = list(execute(run_dir))
+    said = next(event.text for event in events if isinstance(event, Said))
+    assert "(restoration, step 6)" in said
+    assert "head kept for" in said
+    assert "widened" not in said
+    assert load_weights(run_dir).plan.outputs == len(study.classes)
+
+
 @pytest.mark.usefixtures("eager")
-def test_a_restoration_run_resumes_with_the_same_losses(learning: Callable[..., Path]) -> None:
-    whole, part = learning("restoration.mask=0.3"), learning("restoration.mask=0.3")
+@pytest.mark.parametrize("more", [(), ("restoration.click_tasks=0.5",)])
+def test_a_restoration_run_resumes_with_the_same_losses(learning: Callable[..., Path], more: tuple[str, ...]) -> None:
+    whole, part = learning("restoration.mask=0.3", *more), learning("restoration.mask=0.3", *more)
     expected = losses(list(execute(whole)))
     first = []
     for event in execute(part):

@@ -89,6 +89,8 @@ class Plan(BaseModel):
         One stride per axis for each level below the first; none where the network takes any size.
     blocks : tuple of int
         Bottlenecks of each stage, for networks that have such.
+    click_tasks : bool
+        Whether a network of task ``restoration`` also follows clicks: it then has their channels, and a second output.
     heads : ShapeHeads or None
         What a network of task ``shape`` has behind its convolutions.
     """
@@ -110,6 +112,7 @@ class Plan(BaseModel):
     blocks: tuple[int, ...] = ()
     classes: tuple[LabelClass, ...]
     clicks: ClickConfig
+    click_tasks: bool = False
     heads: ShapeHeads | None = None
     sentence: str
 
@@ -120,13 +123,13 @@ class Plan(BaseModel):
 
     @property
     def outputs(self) -> int:
-        """Output channels of the network: one a class, or the restored image."""
-        return 1 if self.task == "restoration" else len(self.classes)
+        """Output channels of the network: one a class, or the restored image and maybe the clicked object."""
+        return 1 + self.click_tasks if self.task == "restoration" else len(self.classes)
 
     @property
     def channels(self) -> tuple[str, ...]:
         """What the input channels mean, in their order."""
-        return channels_of(self.task, self.clicks)
+        return channels_of(self.task, self.clicks, click_tasks=self.click_tasks)
 
     @property
     def divisor(self) -> tuple[int, ...]:
@@ -185,14 +188,16 @@ def make_plan(
         raise UserError(
             "the labels of all training cases are empty; nothing was started; label some voxels of each structure"
         )
+    click_tasks = config.task == "restoration" and config.restoration.click_tasks > 0
     carried = _own(facts, config, modality) if source is None else _taken_over(facts, source, config, modality)
     plan = Plan(
         task=config.task,
         modality=modality,
         batch=_batch(config, carried["patch"]),
-        input_channels=len(channels_of(config.task, config.clicks)),
+        input_channels=len(channels_of(config.task, config.clicks, click_tasks=click_tasks)),
         classes=classes if learns_classes else (),
         clicks=config.clicks,
+        click_tasks=click_tasks,
         sentence="",
         **carried,
     )
@@ -279,9 +284,9 @@ def refuse_contradictions(config: RunConfig, source: Plan) -> None:
         )
 
 
-def channels_of(task: Task, clicks: ClickConfig) -> tuple[str, ...]:
-    """Name the input channels: image, for interactive models two click maps, and the previous mask where it is used."""
-    if task != "interactive":
+def channels_of(task: Task, clicks: ClickConfig, *, click_tasks: bool = False) -> tuple[str, ...]:
+    """Name the input channels: image, where clicks are followed two click maps, and the previous mask if it is used."""
+    if task != "interactive" and not click_tasks:
         return ("image",)
     return ("image", "inside clicks", "outside clicks", *(("previous mask",) if clicks.previous_mask else ()))
 

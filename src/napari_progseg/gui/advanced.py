@@ -36,6 +36,7 @@ _DISTORTIONS = {
     "inpaint": "… inside, not outside",
     "mask": "masked in blocks",
     "loss": "error",
+    "click_tasks": "named by clicks",
 }
 _PATIENTS = {"schedule": "patients", "start": "… begin with share", "stages": "… join in stages"}
 _GROWING = {"schedule": "patch size"}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .morphology import dilated, eroded
 from .simulate import regions_at
 
 _TRIES = 4
@@ -41,9 +42,9 @@ def draw_pieces(images: Tensor, taken: Tensor, generator: torch.Generator) -> tu
     values = smooth.flatten(1).gather(1, starts.T).T.reshape(_TRIES, batch, *[1] * len(size))
     alike = (smooth[:, 0] - values).abs() <= width.to(images.device).view(values.shape)
     # cores hold together where necks of two voxels do not
-    cores = _eroded((alike & ~taken).flatten(0, 1))
+    cores = eroded((alike & ~taken).flatten(0, 1))
     cores = regions_at(cores, starts.flatten())
-    pieces = (_dilated(cores) & (alike & ~taken).flatten(0, 1)).view(_TRIES, batch, *size)
+    pieces = (dilated(cores) & (alike & ~taken).flatten(0, 1)).view(_TRIES, batch, *size)
     area = pieces.flatten(2).sum(2)
     suits = (area >= _LEAST * size.numel()) & (area <= _MOST * size.numel())
     first = suits.int().argmax(0)
@@ -51,20 +52,10 @@ def draw_pieces(images: Tensor, taken: Tensor, generator: torch.Generator) -> tu
     rows = torch.arange(batch, device=images.device)
     chosen = pieces[first, rows] & found.view(-1, *[1] * len(size))
     # averaging took the rim away
-    rim = _dilated(chosen) & ((images[:, 0] - values[first, rows]).abs() <= _WIDE) & ~taken
+    rim = dilated(chosen) & ((images[:, 0] - values[first, rows]).abs() <= _WIDE) & ~taken
     return chosen | rim, found
 
 
 def _averaged(images: Tensor) -> Tensor:
     mean = functional.avg_pool2d if images.ndim == 4 else functional.avg_pool3d
     return mean(images, 3, stride=1, padding=1, count_include_pad=False)
-
-
-def _dilated(masks: Tensor) -> Tensor:
-    """Grow masks (B, *patch) by one voxel in all directions."""
-    most = functional.max_pool2d if masks.ndim == 3 else functional.max_pool3d
-    return most(masks[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
-
-
-def _eroded(masks: Tensor) -> Tensor:
-    return ~_dilated(~masks)

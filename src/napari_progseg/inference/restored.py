@@ -47,7 +47,9 @@ def restored_slice(model: TrainedModel, volume: Volume, seed: int = 0, z: int | 
     settings = model.config.restoration.model_copy(update={"flip": 0.0})
     drawn = draw(settings, 1, plan.patch, torch.Generator().manual_seed(seed))
     distorted = apply(box.view(1, 1, *plan.patch), drawn)
-    three = (distorted.targets, distorted.images, model.probabilities(distorted.images))
+    empty = torch.zeros(1, plan.input_channels - 1, *plan.patch)
+    restored = model.probabilities(torch.cat([distorted.images, empty], dim=1))[:, :1]
+    three = (distorted.targets, distorted.images, restored)
     return Triplet(*(_bytes(each.view(plan.patch_zyx)[shown - start[0]]) for each in three))
 
 

@@ -12,7 +12,7 @@ from ..data.plan import Plan
 from ..errors import UserError
 from .build import input_and_head
 
-_RESTORED = "the restored image"
+_RESTORED, _CLICKED = "the restored image", "the clicked object"
 _NETWORK = ("architecture", "dims", "widths", "strides", "norm", "blocks")
 
 
@@ -85,7 +85,8 @@ def carry_over(
     origin : str
         What the report calls the run that gives the weights.
     keep_head : bool
-        From restoration, let every class begin with the filter that gave the restored image.
+        From restoration, let every class begin with the filter that gave the restored image or, in an interactive
+        network after click tasks, the mask of what was clicked.
 
     Returns
     -------
@@ -137,10 +138,10 @@ class _Outputs:
 
     @classmethod
     def of(cls, source: Plan, plan: Plan, *, keep_head: bool) -> _Outputs:
-        there = [(each.name, frozenset(each.values)) for each in source.classes] or [(_RESTORED, frozenset())]
-        here = [(each.name, frozenset(each.values)) for each in plan.classes] or [(_RESTORED, frozenset())]
+        there, here = _meanings(source), _meanings(plan)
         if keep_head and not source.classes:
-            origins: tuple[int | None, ...] = (0,) * len(here)
+            clicked = source.click_tasks and plan.task == "interactive"
+            origins: tuple[int | None, ...] = (int(clicked),) * len(here)
         else:
             origins = tuple(there.index(each) if each in there else None for each in here)
         return cls(origins, tuple(name for name, _ in here), len(there))
@@ -158,6 +159,13 @@ class _Outputs:
         _same_shape(name, have, (self.before, *fresh.shape[1:]))
         rows = [fresh[row] if origin is None else have[origin] for row, origin in enumerate(self.origins)]
         return torch.stack(rows)
+
+
+def _meanings(plan: Plan) -> list[tuple[str, frozenset[int]]]:
+    """Say what each output channel is: a class by name and values, or what restoration gives."""
+    if plan.classes:
+        return [(each.name, frozenset(each.values)) for each in plan.classes]
+    return [(name, frozenset()) for name in (_RESTORED, _CLICKED)[: plan.outputs]]
 
 
 def _refuse_other_network(source: Plan, plan: Plan) -> None:

@@ -78,6 +78,8 @@ def _statements(run: RunFacts, plan: Plan, accuracy: Accuracy | None) -> Iterato
     yield _images(plan)
     yield _patients(config, plan)
     yield _optimisation(run)
+    if plan.click_tasks:
+        yield _click_tasks(config)
     if config.task == "interactive":
         yield _clicks(config, plan)
     if config.init is not None:
@@ -145,6 +147,14 @@ def _optimisation(run: RunFacts) -> Statement:
     )
 
 
+def _click_tasks(config: RunConfig) -> Statement:
+    return Statement(
+        f"{config.restoration.click_tasks:.0%} of the samples were not distorted; in these, simulated clicks named a "
+        "supervoxel or a generated body pasted into the scan, whose mask a second output learned with the sum of Dice "
+        "and cross entropy"
+    )
+
+
 def _clicks(config: RunConfig, plan: Plan) -> Statement:
     clicks = plan.clicks
     width = f"{clicks.sigma_mm:g} mm" if clicks.sigma_voxels is None else f"{clicks.sigma_voxels:g} voxels"
@@ -176,8 +186,9 @@ def _start(run: RunFacts) -> Statement:
     kept = "" if policy == "none" else f"; {_FROZEN[policy].format(last=config.freeze.last)}"
     cites = () if policy == "none" else (papers.TRANSFER,)
     if start is not None and start.config.task == "restoration":
+        clicks = " and to follow clicks on unlabelled objects in them" if start.config.restoration.click_tasks else ""
         text = f"Training started from a network that had learned to restore distorted patches of {_scans(start)}"
-        return Statement(text + kept, (papers.LIMITED_DATA, papers.GENESIS, *cites))
+        return Statement(text + clicks + kept, (papers.LIMITED_DATA, papers.GENESIS, *cites))
     return Statement(f"Training started from the weights of another model{kept}", cites)
 
 

@@ -37,7 +37,7 @@ def build_task(config: RunConfig, plan: Plan, shapes: ShapeTable | None = None) 
     if shapes is not None:
         return ShapeLearning(config.shape, shapes, plan.spacing_zyx_mm)
     if config.task == "restoration":
-        return Restoration(config.restoration)
+        return Restoration(config.restoration, plan)
     dice = config.optimiser.loss == "dice_ce"
     if config.task == "interactive":
         return Interactive(plan, dice)

@@ -159,6 +159,9 @@ class RestorationConfig(Section):
     mask_share: float = Field(0.75, gt=0, lt=1, description="share of blocks that are masked")
     mask_block: int = Field(8, ge=1, description="side of a masked block (voxels)")
     loss: Literal["l1", "mse"] = "l1"
+    click_tasks: float = Field(
+        0.0, ge=0, le=0.9, description="share of samples in which clicks name a supervoxel or a pasted body instead"
+    )
 
 
 class ShapeConfig(Section):
