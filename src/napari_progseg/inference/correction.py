@@ -19,8 +19,8 @@ _SAME = 0.85
 def renewed(before: Labels, answer: Labels, value: int) -> Labels:
     """Take over all that an answer says of one structure; the borders between others stay.
 
-    Where mask and answer mean the same thing (Dice from 0.85 on) the mask stays: such a click says that it is right, and
-    the contour of the one is as good a guess as that of the other.
+    Where mask and answer mean the same thing (Dice from 0.85 on) the mask stays: such a click says that it is right,
+    and the contour of the one is as good a guess as that of the other.
 
     Parameters
     ----------
