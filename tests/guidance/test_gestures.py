@@ -52,6 +52,15 @@ def test_a_drag_reaches_the_farthest_voxel_of_its_piece_in_its_slice_wrong_by_up
     assert 1.13 < max(reaches) <= 1 + WRONG_BY
 
 
+def test_a_drag_is_made_in_the_view_in_which_the_structure_is_longest() -> None:
+    mask = block(slice(1, 12), slice(8, 11), slice(8, 11))
+    drag = first_gesture(mask, CUBE, 1, "drag", draws())
+    assert isinstance(drag, DragPrompt)
+    assert drag.voxel_zyx[1:] == (9, 9)
+    far = np.hypot(max(11 - drag.voxel_zyx[0], drag.voxel_zyx[0] - 1), 1)
+    assert 1 - WRONG_BY <= drag.reach_mm / far <= 1 + WRONG_BY
+
+
 def test_a_drag_on_a_single_voxel_still_reaches_somewhere() -> None:
     drag = first_gesture(block(slice(2, 3), slice(3, 4), slice(4, 5)), (2.0, 0.5, 0.5), 1, "drag", draws())
     assert isinstance(drag, DragPrompt)

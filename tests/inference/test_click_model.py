@@ -106,19 +106,26 @@ def test_the_mask_as_it_stands_is_handed_on() -> None:
     assert not shown(ONE)[0, PREVIOUS].any()
 
 
-def test_answers_come_for_each_window_and_are_the_mean_of_the_window_and_its_mirror_image() -> None:
-    class Sided(nn.Module):
-        def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-            right = torch.arange(SIZE, dtype=torch.float32).expand(len(inputs), 1, SIZE, SIZE, SIZE)
-            return right, torch.arange(len(inputs), dtype=torch.float32)
+class Sided(nn.Module):
+    """Marks by the place along X, and foretells the number of the window in its batch."""
 
-    other = ClickWindow((5.0, 20.0, 20.0), 1.0, SPACING, SIZE)
-    first, second = ClickModel(Sided(), torch.device("cpu")).look(image(), [WINDOW, other], ONE)
-    assert isinstance(first, Look)
-    assert (first.window, second.window) == (WINDOW, other)
-    np.testing.assert_allclose(first.logits, (SIZE - 1) / 2)
-    assert first.fit == pytest.approx(float(torch.sigmoid(torch.tensor([0.0, 2.0])).mean()))
-    assert second.fit == pytest.approx(float(torch.sigmoid(torch.tensor([1.0, 3.0])).mean()))
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        right = torch.arange(inputs.shape[-1], dtype=torch.float32).expand(len(inputs), 1, *inputs.shape[2:])
+        return right, torch.arange(len(inputs), dtype=torch.float32)
+
+
+@pytest.mark.parametrize(("size", "mirrored"), [(SIZE, 4), (48, 2)])
+def test_answers_come_for_each_window_and_are_the_mean_of_the_window_and_its_mirror_images(
+    size: int, mirrored: int
+) -> None:
+    windows = [ClickWindow((5.0, 20.0, at), 1.0, SPACING, size) for at in (18.0, 20.0)]
+    looks = ClickModel(Sided(), torch.device("cpu")).look(image(), windows, ONE)
+    for number, (window, look) in enumerate(zip(windows, looks, strict=True)):
+        assert isinstance(look, Look)
+        assert look.window == window
+        np.testing.assert_allclose(look.logits, (size - 1) / 2)
+        fits = torch.sigmoid(torch.arange(number, 2 * mirrored, 2, dtype=torch.float32))
+        assert look.fit == pytest.approx(float(fits.mean()))
 
 
 def test_an_answer_lies_as_the_window_does() -> None:

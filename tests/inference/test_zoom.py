@@ -43,12 +43,11 @@ def holds(window: ClickWindow, first: Sequence[float], last: Sequence[float]) ->
     return bool(((inner >= 0) & (inner <= window.size - 1)).all())
 
 
-@pytest.mark.parametrize("reach_mm", [3.0, 12.0, 90.0])
-def test_a_drag_gives_place_and_scale(reach_mm: float) -> None:
-    window = window_of_drag(DragPrompt(MIDDLE, reach_mm, 1), SPACING)
+@pytest.mark.parametrize(("reach_mm", "side_mm"), [(3.0, 6.0), (12.0, 24.0), (90.0, 120.0)])
+def test_a_drag_gives_place_and_scale_within_the_scan(reach_mm: float, side_mm: float) -> None:
+    window = window_of_drag(DragPrompt(MIDDLE, reach_mm, 1), SHAPE, SPACING)
     assert window.centre_zyx == MIDDLE
-    # the whole structure is seen, also where the drag began beside its middle or stopped a fifth too early
-    assert 2.4 * reach_mm < window.side_mm < 4 * reach_mm
+    assert window.side_mm == pytest.approx(side_mm)
 
 
 def test_a_box_of_voxels_is_seen_as_a_whole_with_room_around() -> None:

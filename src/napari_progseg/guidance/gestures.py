@@ -32,8 +32,8 @@ def first_gesture(
     reference : ndarray of bool, (Z, Y, X)
         What is to be marked.
     gesture : {"click", "drag"}
-        A drag goes on to the farthest voxel of the structure's piece in the same axial slice, and is wrong by up to a
-        fifth either way, evenly drawn.
+        A drag goes on to the farthest voxel of the structure's piece in the same axial, coronal or sagittal slice,
+        whichever is longest, and is wrong by up to a fifth either way, evenly drawn.
     generator : numpy.random.Generator
         Draws how wrong a drag is.
 
@@ -47,10 +47,8 @@ def first_gesture(
     z, y, x = innermost_voxel(reference, spacing_zyx_mm)
     if gesture == "click":
         return Click((z, y, x), inside=True, label=label)
-    pieces, _ = ndimage.label(reference[z])
-    rows, columns = np.nonzero(pieces == pieces[y, x])
-    far = np.hypot((rows - y) * spacing_zyx_mm[1], (columns - x) * spacing_zyx_mm[2]).max()
-    reach = max(float(far), min(spacing_zyx_mm)) * generator.uniform(1 - WRONG_BY, 1 + WRONG_BY)
+    far = max(_farthest(reference, (z, y, x), axis, spacing_zyx_mm) for axis in range(3))
+    reach = max(far, min(spacing_zyx_mm)) * generator.uniform(1 - WRONG_BY, 1 + WRONG_BY)
     return DragPrompt((z, y, x), float(reach), label)
 
 
@@ -86,3 +84,13 @@ def innermost_voxel(mask: Mask, spacing_zyx_mm: tuple[float, float, float]) -> t
     z, y, x = np.unravel_index(int(depth.argmax()), crop.shape)
     corner = [part.start - 1 for part in found]
     return int(z) + corner[0], int(y) + corner[1], int(x) + corner[2]
+
+
+def _farthest(
+    reference: Mask, start_zyx: tuple[int, int, int], axis: int, spacing_zyx_mm: tuple[float, float, float]
+) -> float:
+    """Return how far the piece of a structure reaches from a voxel within the slice across an axis, in mm."""
+    pieces, _ = ndimage.label(reference.take(start_zyx[axis], axis))
+    centre, spacing = (np.delete(each, axis) for each in (start_zyx, spacing_zyx_mm))
+    places = np.argwhere(pieces == pieces[tuple(centre)])
+    return float(np.sqrt((((places - centre) * spacing) ** 2).sum(axis=1)).max())

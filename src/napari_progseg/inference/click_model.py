@@ -21,6 +21,9 @@ from ..networks.starter_weights import WEIGHTS, read_weights
 from .click_window import Array, ClickWindow
 from .model import choose_device
 
+_MIRRORED: tuple[tuple[int, ...], ...] = ((), (4,), (3,), (3, 4))
+_FEW_VOXELS = 48**3
+
 
 @dataclass(frozen=True, eq=False)
 class Said:
@@ -126,12 +129,17 @@ class ClickModel:
         return [Look(*each) for each in zip(windows, mask.numpy(), fit.tolist(), strict=True)]
 
     def _answer(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (B, Z, Y, X) and fits (B,), each the mean of the window and its mirror image."""
-        both = torch.cat([inputs, inputs.flip(4)]).to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        """Return logits (B, Z, Y, X) and fits (B,), each the mean of the window and its mirror images.
+
+        A small window alone is mirrored in X, Y and both, larger ones and the many of a search in X only.
+        """
+        mirrored = _MIRRORED if inputs[:, 0].numel() <= _FEW_VOXELS else _MIRRORED[:2]
+        all_of_them = torch.cat([inputs.flip(axes) for axes in mirrored]).to(self.device)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            mask, fit = self.network(both)
-        one, other = mask[:, 0].float().cpu().chunk(2)
-        return (one + other.flip(3)) / 2, torch.sigmoid(fit.float()).cpu().view(2, -1).mean(0)
+            mask, fit = self.network(all_of_them.contiguous(memory_format=torch.channels_last_3d))
+        parts = mask.float().cpu().chunk(len(mirrored))
+        logits = torch.stack([part.flip(axes)[:, 0] for part, axes in zip(parts, mirrored, strict=True)]).mean(0)
+        return logits, torch.sigmoid(fit.float()).cpu().view(len(mirrored), -1).mean(0)
 
 
 @cache

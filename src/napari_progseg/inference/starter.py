@@ -188,7 +188,7 @@ class StarterSession:
         """Choose the window of a prompt, None where there is nothing to find, and say whether its size is a guess."""
         spacing, click = scan.spacing_zyx_mm, click_of(newest)
         if isinstance(newest, DragPrompt):
-            return window_of_drag(newest, spacing), False
+            return window_of_drag(newest, scan.image.shape, spacing), False
         if isinstance(newest, BoxPrompt):
             return window_of_prompt(newest, spacing), False
         for done in reversed(scan.applied):

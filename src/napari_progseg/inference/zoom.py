@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.click_windows import WINDOW_IN_REACHES
 from ..guidance.boxes import BoxPrompt
 from ..guidance.drags import DragPrompt
 from .click_model import ClickModel, Said
@@ -16,7 +15,7 @@ from .click_window import ClickWindow
 from .windows import box_of
 
 SIZE, SEARCHED = 48, 32
-_BOX, _MASK = 1.6, 1.5
+_BOX, _MASK, _DRAG = 1.6, 1.5, 2.0
 _SCALES, _LEAST_VOXELS, _MOST_MM = 1.35, 14, 420.0
 
 
@@ -40,10 +39,17 @@ USUAL_SIZE = UsualSize(130.0, 0.8)
 """Of whatever people segment."""
 
 
-def window_of_drag(drag: DragPrompt, spacing_zyx_mm: tuple[float, float, float]) -> ClickWindow:
-    """Return a window in which a structure that reaches as far as a drag fills most of the width."""
+def window_of_drag(
+    drag: DragPrompt, shape_zyx: Sequence[int], spacing_zyx_mm: tuple[float, float, float]
+) -> ClickWindow:
+    """Return a window in which a structure that reaches as far as a drag fills most of the width, inside the scan.
+
+    It is twice as wide as the drag is long: where the structure lies to both sides of where the drag began, as far as
+    this, its mask leaves the window, which then grows.
+    """
     z, y, x = map(float, drag.voxel_zyx)
-    return ClickWindow((z, y, x), WINDOW_IN_REACHES * drag.reach_mm / SIZE, spacing_zyx_mm, SIZE)
+    side = min(_DRAG * drag.reach_mm, float(np.max(np.multiply(shape_zyx, spacing_zyx_mm))))
+    return ClickWindow((z, y, x), side / SIZE, spacing_zyx_mm, SIZE)
 
 
 def window_of_box(
