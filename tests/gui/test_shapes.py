@@ -71,8 +71,11 @@ def trained_shapes(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def shapes(trained_shapes, tmp_path, make_napari_viewer_proxy, qtbot):
-    """The dock with a copy of that project, its first labelled patient open, and nothing faked."""
+    """The dock with a copy of that project, its first labelled patient open, nothing faked, no lessons beside it."""
     from napari_progseg.gui import ProgSegDock
+    from napari_progseg.gui.preferences import remember_learning
+
+    remember_learning(False)
 
     source = trained_shapes.root.parent
     shutil.copytree(source, tmp_path / "study")
