@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_progseg.inference.better_window import FINE, better_window, carried
+from napari_progseg.inference.better_window import better_window, carried
 from napari_progseg.inference.click_model import Look, Said
 from napari_progseg.inference.click_window import ClickWindow
 
@@ -49,18 +49,7 @@ def test_a_small_mask_gets_a_smaller_window() -> None:
     assert 12 < smaller.side_mm < 0.75 * WINDOW.side_mm
 
 
-@pytest.mark.parametrize(("thick", "fine"), [(4.0, True), (10.0, False)])
-def test_a_thin_wall_gets_a_finer_window_as_wide_as_before(thick: float, fine: bool) -> None:
-    wall = ball(20) & ~ball(20 - thick)
-    found = better_window(look(wall), SAID, SHAPE)
-    assert (found is not None) is fine
-    if found is not None:
-        assert (found.size, found.side_mm, found.centre_zyx) == (FINE, pytest.approx(48), MIDDLE)
-        again = Look(found, carried(look(wall), found) - 0.5, 1.0)
-        assert better_window(again, SAID, SHAPE) is None
-
-
 def test_a_mask_is_carried_to_the_voxels_of_another_window() -> None:
-    finer = carried(look(ball(10)), WINDOW.finer(FINE))
-    assert finer.shape == (FINE,) * 3
-    assert finer.sum() == pytest.approx(ball(10).sum() * (FINE / 48) ** 3, rel=0.05)
+    finer = carried(look(ball(10)), replace(WINDOW, step_mm=0.75, size=64))
+    assert finer.shape == (64,) * 3
+    assert finer.sum() == pytest.approx(ball(10).sum() * (64 / 48) ** 3, rel=0.05)

@@ -1,4 +1,4 @@
-"""A better window for a mask that was found: larger where it leaves its own, smaller or finer where it shows little."""
+"""A better window for a mask that was found: larger where the mask leaves it, smaller where it is far too large."""
 
 from __future__ import annotations
 
@@ -15,27 +15,19 @@ from .zoom import window_of_box
 
 _GROWTH = 1.4
 _TIGHT, _TOO_LARGE = 1.5, 0.75
-FINE, _THIN = 64, 2.0
 
 
 def better_window(look: Look, said: Said, shape_zyx: Sequence[int]) -> ClickWindow | None:
-    """Return a window that suits a mask better than the one in which it was found; None where none does.
-
-    A larger one where the mask leaves it, a smaller one where that is far too large, and one of 64 voxels a side where
-    the structure is thin: on average no deeper than 2 voxels, as the muscle of a heart.
-    """
+    """Return a larger window where a mask leaves the one it was found in, a smaller one where that is far too large."""
     window, mask = look.window, look.logits > 0
     if not mask.any():
         return None
     if _leaves(look, shape_zyx):
         return _grown(window, mask)
-    clicked = _largest_clicked(mask, window, said)
-    found = box_of(clicked)
+    found = box_of(_largest_clicked(mask, window, said))
     first, last = window.to_scan([[part.start for part in found], [part.stop - 1 for part in found]])
     tight = window_of_box(first, last, window.spacing_zyx_mm, _TIGHT)
-    if tight.step_mm < _TOO_LARGE * window.step_mm:
-        return tight
-    return window.finer(FINE) if window.size < FINE and _is_thin(clicked[found]) else None
+    return tight if tight.step_mm < _TOO_LARGE * window.step_mm else None
 
 
 def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -> NDArray[np.bool_]:
@@ -48,10 +40,6 @@ def _largest_clicked(mask: NDArray[np.bool_], window: ClickWindow, said: Said) -
     found = np.setdiff1d(np.concatenate([*near, [0]]), 0)
     chosen = found if len(found) else [int(np.bincount(pieces.ravel())[1:].argmax()) + 1]
     return np.isin(pieces, chosen)
-
-
-def _is_thin(mask: NDArray[np.bool_]) -> bool:
-    return bool(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1, 1:-1][mask].mean() <= _THIN)
 
 
 def carried(look: Look, window: ClickWindow) -> Array:

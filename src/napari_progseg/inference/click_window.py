@@ -44,10 +44,6 @@ class ClickWindow:
         """Length of a side."""
         return self.step_mm * self.size
 
-    def finer(self, size: int) -> ClickWindow:
-        """Return the window with other voxels: so many a side, and as wide as before."""
-        return replace(self, step_mm=self.side_mm / size, size=size)
-
     def moved_into(self, shape_zyx: Sequence[int]) -> ClickWindow:
         """Return the window moved so that no more of it than need be lies beyond a scan of `shape_zyx` voxels."""
         half = (self.size - 1) / 2 * self.ratio
