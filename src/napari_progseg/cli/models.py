@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UserError
 from .runs import Device
-from .starter import UNTRAINED, evaluate_learner, evaluate_untrained, predict_untrained
+from .starter import UNTRAINED, evaluate_untrained, predict_untrained
 from .text import counts_of, dice, table
 from .whichrun import Home, Run, chosen_run
 
@@ -116,8 +116,8 @@ def evaluate(
     if run in UNTRAINED:
         if cases is not None:
             raise UserError(f"the {run} belongs to no project; nothing was evaluated; give folders instead of --cases")
-        given = run, images, labels, classes, clicks or "1,3,5,10", gesture, seed, device
-        answered = evaluate_learner(*given) if learn else evaluate_untrained(*given)
+        asked = clicks or "1,3,5,10"
+        answered = evaluate_untrained(run, images, labels, classes, asked, gesture, seed, device, learn=learn)
         if json is not None:
             write_json(json, answered)
             typer.echo(f"result: {json}")

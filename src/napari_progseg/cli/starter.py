@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,57 +62,31 @@ def evaluate_untrained(
     gesture: Gesture,
     seed: int,
     device: str,
+    *,
+    learn: bool,
 ) -> dict[str, Any]:
-    """Measure Dice after simulated gestures, print it, and return the document for ``--json``."""
-    from ..inference.gestures import evaluate_gestures
-    from .progress import fraction_bar
-    from .text import counts_of
+    """Measure Dice after simulated gestures, print it, and return the document for ``--json``.
 
-    cases, named = _references(name, images, labels, classes)
-    with fraction_bar() as progress:
-        report = evaluate_gestures(
-            build_answers(name, device),
-            cases,
-            named,
-            counts=counts_of(clicks),
-            gesture=gesture,
-            seed=seed,
-            progress=progress,
-        ).to_json()
-    _tell(report)
-    return report
-
-
-def evaluate_learner(
-    name: str,
-    images: Path | None,
-    labels: Path | None,
-    classes: str | None,
-    clicks: str,
-    gesture: Gesture,
-    seed: int,
-    device: str,
-) -> dict[str, Any]:
-    """Measure what it brings that the starter learns from case to case, print it, and return the document."""
+    With `learn` it measures what it brings that the starter learns from case to case.
+    """
     from ..inference.click_model import load_starter
+    from ..inference.gestures import evaluate_gestures
     from ..training.learning_curve import evaluate_learning
     from .progress import fraction_bar
     from .text import counts_of
 
-    if name != STARTER:
+    if learn and name != STARTER:
         raise UserError(f"the {name} cannot learn; nothing was evaluated; leave out --learn, or measure the starter")
     cases, named = _references(name, images, labels, classes)
+    measure, tell = (
+        (partial(evaluate_learning, load_starter(device)), _tell_learning)
+        if learn
+        else (partial(evaluate_gestures, build_answers(name, device)), _tell)
+    )
     with fraction_bar() as progress:
-        report = evaluate_learning(
-            load_starter(device),
-            cases,
-            named,
-            counts=counts_of(clicks),
-            gesture=gesture,
-            seed=seed,
-            progress=progress,
-        ).to_json()
-    _tell_learning(report)
+        found = measure(cases, named, counts=counts_of(clicks), gesture=gesture, seed=seed, progress=progress)
+    report = found.to_json()
+    tell(report)
     return report
 
 

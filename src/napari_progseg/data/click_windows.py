@@ -18,7 +18,7 @@ CHANNELS = (
 )
 SIGMA_VOXELS = 2.0
 WINDOW_IN_REACHES = 2.7
-"""Side of a window, as a multiple of how far an object is said or guessed to reach from its first click."""
+"""Side of a window whose size was guessed, as a multiple of how far an object is then supposed to reach."""
 _SAMPLED = 4096
 _UNLIKE = 0.4
 _NONE = -1.0

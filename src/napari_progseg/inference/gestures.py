@@ -69,20 +69,22 @@ class GestureReport:
     counts: tuple[int, ...]
     gesture: Gesture
 
-    def mean(self, count: int) -> float | None:
-        """Mean Dice over the structures of each case, then over cases."""
-        cases: dict[str, list[float]] = {}
+    @property
+    def by_case(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """Dice after 1, 2, … gestures by structure, by case; cases in the order in which they were measured."""
+        cases: dict[str, dict[str, tuple[float, ...]]] = {}
         for score in self.scores:
-            cases.setdefault(score.case, []).append(score.dice[count - 1])
-        return mean_of(mean_of(values) for values in cases.values())
+            cases.setdefault(score.case, {})[score.structure] = score.dice
+        return cases
+
+    def mean(self, count: int, *, first: int = 0) -> float | None:
+        """Mean Dice over the structures of each case, then over cases, from the case of a number (from 0) on."""
+        cases = list(self.by_case.values())[first:]
+        return mean_of(mean_of(dice[count - 1] for dice in structures.values()) for structures in cases)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that ``progseg evaluate starter`` writes."""
         seconds = [each for score in self.scores for each in score.seconds]
-        cases: dict[str, dict[str, dict[str, float]]] = {}
-        for score in self.scores:
-            by_count = {str(count): score.dice[count - 1] for count in self.counts}
-            cases.setdefault(score.case, {})[score.structure] = by_count
         return {
             "gesture": self.gesture,
             "clicks_are_given_per": "structure of a volume",
@@ -92,8 +94,15 @@ class GestureReport:
                 "median": float(np.median(seconds)) if seconds else None,
                 "p95": float(np.percentile(seconds, 95)) if seconds else None,
             },
-            "cases": [{"case": case, "structures": structures} for case, structures in cases.items()],
+            "cases": [
+                {"case": case, "structures": {name: self.by_count(dice) for name, dice in structures.items()}}
+                for case, structures in self.by_case.items()
+            ],
         }
+
+    def by_count(self, dice: Sequence[float]) -> dict[str, float]:
+        """Return those of the Dice after 1, 2, … gestures that were asked for, by number of gestures."""
+        return {str(count): dice[count - 1] for count in self.counts}
 
 
 def evaluate_gestures(

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.persons import one_each
-from ..evaluation.metrics import mean_of
 from ..guidance.gestures import Gesture
 from ..guidance.prompts import Prompt
 from ..inference.answer import Answer
@@ -101,16 +100,12 @@ class LearningReport:
 
     def means(self, count: int) -> tuple[float | None, float | None]:
         """Mean Dice of all cases but the first, by the starter alone and by the one that learns."""
-        alone, learning = (
-            mean_of(mean_of(dice[count - 1] for dice in structures.values()) for structures in cases[1:])
-            for cases in (list(_by_case(report).values()) for report in (self.without, self.learning))
-        )
-        return alone, learning
+        return self.without.mean(count, first=1), self.learning.mean(count, first=1)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that ``progseg evaluate starter --learn`` writes; cases in the order of their turns."""
         counts = self.learning.counts
-        alone, learning = _by_case(self.without), _by_case(self.learning)
+        alone = self.without.by_case
         trusted = {(lesson.case, lesson.structure): lesson.trusted for lesson in self.lessons}
         seconds = [lesson.seconds for lesson in self.lessons]
         return {
@@ -126,14 +121,14 @@ class LearningReport:
                     "case": case,
                     "structures": {
                         name: {
-                            "without": {str(count): alone[case][name][count - 1] for count in counts},
-                            "learning": {str(count): dice[count - 1] for count in counts},
+                            "without": self.without.by_count(alone[case][name]),
+                            "learning": self.learning.by_count(dice),
                             "trusted_afterwards": trusted[case, name],
                         }
                         for name, dice in structures.items()
                     },
                 }
-                for case, structures in learning.items()
+                for case, structures in self.learning.by_case.items()
             ],
         }
 
@@ -169,10 +164,3 @@ def evaluate_learning(
     pupil = LearningStarter(starter, recipe, seed)
     learning = measure(pupil, accepted=pupil.accept, progress=lambda part: told((1 + 3 * part) / 4))
     return LearningReport(without, learning, tuple(pupil.lessons))
-
-
-def _by_case(report: GestureReport) -> dict[str, dict[str, tuple[float, ...]]]:
-    cases: dict[str, dict[str, tuple[float, ...]]] = {}
-    for score in report.scores:
-        cases.setdefault(score.case, {})[score.structure] = score.dice
-    return cases
